@@ -1,0 +1,90 @@
+r"""The NumPy engine: layers, losses and optimisers whose code is the equation.
+
+Everything here has a Keras twin with the same meaning, and the tests hold that outputs, gradients and whole
+training runs agree. Shapes: batch first, ``x (N, D)``, ``W (D, M)``, ``b (M,)``; the upstream gradient is ``dy``,
+results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithms are natural.
+
+    >>> from toolkit import scratch
+    >>> net = scratch.Sequential([scratch.Dense(4, "relu"), scratch.Dense(3, "softmax")], input_shape=(2,))
+    >>> net.compile("adam", "sparse_categorical_crossentropy")
+    >>> loss, grads = net.loss_and_gradients([[0.0, 1.0], [1.0, 0.0]], [0, 2])
+    >>> {key: g.shape for key, g in grads.items()}
+    {'dense/W': (2, 4), 'dense/b': (4,), 'dense_1/W': (4, 3), 'dense_1/b': (3,)}
+"""
+
+from toolkit.scratch._activations import GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from toolkit.scratch._dense import Dense
+from toolkit.scratch._dropout import Dropout
+from toolkit.scratch._equations import Equations
+from toolkit.scratch._fit import History, fit
+from toolkit.scratch._gradient_check import (
+    GradientReport,
+    compare_gradients,
+    gradient_check,
+    numerical_gradient,
+)
+from toolkit.scratch._initializers import (
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Initializer,
+    Zeros,
+)
+from toolkit.scratch._layer import Layer
+from toolkit.scratch._losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
+from toolkit.scratch._regularizers import L2
+from toolkit.scratch._scalar import Scalar
+from toolkit.scratch._sequential import Sequential
+
+XavierUniform, XavierNormal = GlorotUniform, GlorotNormal
+
+__all__ = [
+    "GELU",
+    "L2",
+    "SGD",
+    "Activation",
+    "Adam",
+    "AdamW",
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Dense",
+    "Dropout",
+    "Equations",
+    "GlorotNormal",
+    "GlorotUniform",
+    "GradientReport",
+    "HeNormal",
+    "HeUniform",
+    "History",
+    "Initializer",
+    "Layer",
+    "Linear",
+    "Loss",
+    "MeanSquaredError",
+    "Momentum",
+    "Nesterov",
+    "Optimizer",
+    "RMSprop",
+    "ReLU",
+    "Scalar",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "SparseCategoricalCrossentropy",
+    "Tanh",
+    "XavierNormal",
+    "XavierUniform",
+    "Zeros",
+    "compare_gradients",
+    "fit",
+    "gradient_check",
+    "numerical_gradient",
+]

@@ -1,0 +1,209 @@
+"""What all layers share: parameters, gradients, shapes, and the checks that name the layer at fault."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.scratch._equations import Equations
+
+DTYPES = ("float32", "float64")
+
+
+def check_dtype(dtype: str | np.dtype | type, where: str) -> np.dtype:
+    """Returns ``dtype`` as a NumPy dtype; raises InvalidValueError unless it is float32 or float64."""
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        resolved = None
+    if resolved is None or resolved.name not in DTYPES:
+        raise InvalidValueError(where, "dtype 'float32' or 'float64'", repr(dtype))
+    return resolved
+
+
+def check_finite(array: np.ndarray, name: str, where: str) -> None:
+    """Raises InvalidValueError that names the first NaN or infinity in ``array``."""
+    # One pass decides nearly always: a sum is finite only if every term is. (A sum of finite
+    # numbers can overflow too, so a sum that is not finite is only a reason to look closer.)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = array.sum()
+    if not np.isfinite(total):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            index = tuple(int(i) for i in bad[0])
+            raise InvalidValueError(
+                where,
+                f"{name} without NaN or infinity",
+                f"{array[index]} at index {index} ({len(bad)} such values of {array.size})",
+                "Look at how this array was made: missing data, a division by zero, or a step that diverged.",
+            )
+
+
+class Layer(ABC):
+    """A function of ``x`` with parameters: ``y = layer.forward(x)``, ``dx = layer.backward(dy)``.
+
+    The batch is the first axis of every array. ``backward`` takes the upstream gradient
+    ``dy = ∂L/∂y``, stores ``∂L/∂p`` for every parameter ``p`` in ``grads`` and returns ``dx = ∂L/∂x``.
+
+    Attributes:
+        params: the parameters by their name in the equations, e.g. ``{"W": (D, M), "b": (M,)}``.
+        grads: the gradients from the last ``backward``; same keys and shapes as ``params``.
+        name: the layer's name in errors and tables; a network numbers the unnamed ones.
+        dtype: float32 or float64; set by ``build``.
+        input_shape: the shape of one sample, without the batch axis; None until built.
+        equations: the layer's formulas as LaTeX.
+    """
+
+    equations: ClassVar[Equations]
+
+    def __init__(self, *, name: str | None = None) -> None:
+        self._given_name = name
+        self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        self.params: dict[str, np.ndarray] = {}
+        self.grads: dict[str, np.ndarray] = {}
+        self.dtype = np.dtype("float32")
+        self.input_shape: tuple[int, ...] | None = None
+        self._cache: Any = None
+
+    # ------------------------------------------------------------------ structure
+
+    @property
+    def where(self) -> str:
+        """The layer as errors call it, e.g. ``Dense 'hidden'``."""
+        return f"{type(self).__name__} {self.name!r}"
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer knows its input's shape and has its parameters."""
+        return self.input_shape is not None
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of one sample of ``y``, without the batch axis."""
+        if self.input_shape is None:
+            raise CallOrderError(
+                self.where,
+                "a built layer",
+                "no input yet",
+                "Call build or forward before reading its shapes.",
+            )
+        return self.compute_output_shape(self.input_shape)
+
+    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of one output sample for ``input_shape``; unchanged unless a layer says otherwise."""
+        return input_shape
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        *,
+        seed: int | np.random.SeedSequence = 0,
+        dtype: str | np.dtype = "float32",
+    ) -> None:
+        """Creates the parameters for inputs whose samples have ``input_shape``.
+
+        Args:
+            input_shape: shape of one sample, without the batch axis.
+            seed: fixes the initial values; the same seed gives the same parameters.
+            dtype: "float32" or "float64".
+        """
+        self.dtype = check_dtype(dtype, self.where)
+        self.input_shape = tuple(int(n) for n in input_shape)
+        self.create_params(np.random.default_rng(seed))
+
+    def create_params(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have no parameters
+        """Fills ``params`` from ``rng``; layers without parameters have nothing to do."""
+
+    def count_params(self) -> int:
+        """How many numbers the layer learns."""
+        return sum(p.size for p in self.params.values())
+
+    # ------------------------------------------------------------------ computation
+
+    @abstractmethod
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """Computes ``y`` from ``x`` and remembers what ``backward`` needs."""
+
+    @abstractmethod
+    def backward(self, dy: np.ndarray, needs_dx: bool = True) -> np.ndarray | None:
+        """Computes ``grads`` and returns ``dx`` from the upstream gradient ``dy``.
+
+        Args:
+            dy: ``∂L/∂y``, of the shape of the last ``y``.
+            needs_dx: False where nobody asks for ``dx``, as in a network's first layer; a layer
+                may then skip that work and return None.
+
+        Raises:
+            CallOrderError: ``forward`` has not been called.
+            ShapeError: ``dy`` does not have the shape of ``y``.
+        """
+
+    def regularization(self) -> float:
+        """The layer's own term of the loss, such as an L2 penalty."""
+        return 0.0
+
+    def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        return self.forward(x, training)
+
+    # ------------------------------------------------------------------ checks
+
+    def check_input(self, x: np.ndarray) -> np.ndarray:
+        """Returns ``x`` as an array of the layer's dtype; builds the layer at the first call.
+
+        Raises:
+            ShapeError: ``x`` has no batch axis, or samples of another shape than the layer was built for.
+            InvalidValueError: ``x`` holds NaN, infinity, or something that is not a number.
+        """
+        x = to_array(x, self.dtype if self.built else None, "x", self.where)
+        if x.ndim < 2:
+            raise ShapeError(
+                self.where,
+                "x with a batch axis, shape (N, …)",
+                f"shape {x.shape}",
+                "One sample is a batch of one: x[np.newaxis].",
+            )
+        if not self.built:
+            self.build(x.shape[1:], dtype=self.dtype)
+            x = x.astype(self.dtype, copy=False)
+        if x.shape[1:] != self.input_shape:
+            raise ShapeError(self.where, f"x of shape {batch(self.input_shape)}", f"shape {x.shape}")
+        check_finite(x, "x", self.where)
+        return x
+
+    def check_upstream(self, dy: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
+        """Returns ``dy`` in the layer's dtype; ``shape`` is that of the last output (None: there was none)."""
+        if shape is None:
+            raise CallOrderError(
+                self.where,
+                "forward before backward",
+                "backward alone",
+                "The backward pass uses what the forward pass computed: call forward(x) first.",
+            )
+        dy = to_array(dy, self.dtype, "dy", self.where)
+        if dy.shape != shape:
+            raise ShapeError(self.where, f"dy of the shape of y, {shape}", f"shape {dy.shape}")
+        return dy
+
+    def __repr__(self) -> str:
+        shapes = f"{batch(self.input_shape)} → {batch(self.output_shape)}" if self.built else "not built"
+        return f"<{self.where}: {shapes}, {self.count_params():,} parameters>"
+
+
+def to_array(values: Any, dtype: np.dtype | None, name: str, where: str) -> np.ndarray:
+    """Returns ``values`` as a numeric array; raises InvalidValueError for text, objects, complex numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"dtype {array.dtype}")
+        return array if dtype is None else array.astype(dtype, copy=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(where, f"{name} as an array of real numbers", str(error)) from error
+
+
+def batch(shape: tuple[int, ...] | None) -> str:
+    """Writes a sample's shape with its batch axis: ``(784,)`` becomes ``(N, 784)``."""
+    return "(N, …)" if shape is None else f"({', '.join(['N', *map(str, shape)])})"

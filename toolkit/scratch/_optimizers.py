@@ -1,0 +1,274 @@
+r"""Optimisers: how a gradient becomes a step.
+
+``optimizer.step(params, grads)`` changes every parameter in place. Both are dicts with the same keys, such as
+a layer's ``params`` and ``grads``, or a network's. The update rules are Keras's, down to where ε stands.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.scratch._equations import Equations
+
+_SYMBOLS = {"w": r"\mathbb{R}^{n}", "g": r"\mathbb{R}^{n}", r"\alpha": r"\mathbb{R}_{>0}"}
+
+
+class Optimizer(ABC):
+    """Base of the optimisers.
+
+    Attributes:
+        learning_rate: α; may be changed between steps.
+        iterations: how many steps have been taken.
+        state: for each parameter its running averages, e.g. ``{"dense/W": {"m": …, "v": …}}``.
+        equations: one update as LaTeX, with ``w`` a parameter and ``g = ∂L/∂w``.
+    """
+
+    equations: ClassVar[Equations]
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = self._in_range("learning_rate", learning_rate, 0, math.inf)
+        self.iterations = 0
+        self.state: dict[str, dict[str, np.ndarray]] = {}
+        self._trained: dict[str, np.ndarray] = {}
+
+    @abstractmethod
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        """Changes ``w`` in place by one step along ``g``; ``iterations`` counts from 1 here."""
+
+    def step(self, params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
+        """Takes one step: updates every array of ``params`` in place from the one of the same name in ``grads``.
+
+        Raises:
+            ShapeError: a gradient is missing or has another shape than its parameter.
+            CallOrderError: the running averages belong to another network's parameters.
+        """
+        self._check(params, grads)
+        self.iterations += 1
+        for key, w in params.items():
+            self.update(w, grads[key], self.state[key])
+
+    def reset(self) -> None:
+        """Forgets all running averages and the step count."""
+        self.iterations = 0
+        self.state, self._trained = {}, {}
+
+    def _check(self, params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
+        where = type(self).__name__
+        for key, w in params.items():
+            if key not in grads:
+                raise ShapeError(
+                    where,
+                    f"a gradient for {key!r}",
+                    f"gradients for {sorted(grads)}",
+                    "Call backward before step.",
+                )
+            if np.shape(grads[key]) != w.shape:
+                raise ShapeError(where, f"a gradient of shape {w.shape} for {key!r}", f"shape {np.shape(grads[key])}")
+            if self._trained.setdefault(key, w) is not w:
+                raise CallOrderError(
+                    where,
+                    f"the same {key!r} as in the steps before",
+                    "the parameter of another network",
+                    "Running averages do not carry over: use a new optimiser, or reset() this one.",
+                )
+            if key not in self.state:
+                self.state[key] = {slot: np.zeros_like(w) for slot in self.slots}
+
+    def _in_range(self, name: str, value: float, low: float, high: float) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value < high:
+            raise InvalidValueError(type(self).__name__, f"{name} in [{low}, {high})", repr(value))
+        return float(value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(learning_rate={self.learning_rate})"
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if asked for; *stochastic* when each step sees one batch.
+
+    Args:
+        learning_rate: α.
+        momentum: μ in [0, 1); 0 is plain gradient descent.
+        nesterov: whether to step with the momentum looked ahead (see ``Nesterov``).
+    """
+
+    equations = Equations((r"w \leftarrow w - \alpha g",), symbols=_SYMBOLS, source="Robbins and Monro (1951)")
+
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
+        super().__init__(learning_rate)
+        self.momentum = self._in_range("momentum", momentum, 0, 1)
+        self.nesterov = nesterov
+        self.slots = ("v",) if self.momentum else ()
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        step = self.learning_rate * g
+        if self.momentum == 0:
+            w -= step
+            return
+        v = state["v"]
+        v *= self.momentum
+        v -= step
+        w += self.momentum * v - step if self.nesterov else v
+
+
+class Momentum(SGD):
+    """Gradient descent with momentum: the velocity ``v`` adds up past steps, fading by μ at each."""
+
+    equations = Equations(
+        (r"v \leftarrow \mu v - \alpha g", r"w \leftarrow w + v"),
+        symbols=_SYMBOLS | {"v": r"\mathbb{R}^{n}", r"\mu": "[0, 1)"},
+        source="Polyak (1964)",
+    )
+
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9) -> None:
+        super().__init__(learning_rate, momentum)
+
+
+class Nesterov(SGD):
+    """Momentum that looks ahead: the step is the one that momentum would take next."""
+
+    equations = Equations(
+        (r"v \leftarrow \mu v - \alpha g", r"w \leftarrow w + \mu v - \alpha g"),
+        symbols=_SYMBOLS | {"v": r"\mathbb{R}^{n}", r"\mu": "[0, 1)"},
+        source="Nesterov (1983); Sutskever et al. (2013)",
+    )
+
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9) -> None:
+        super().__init__(learning_rate, momentum, nesterov=True)
+
+
+class RMSprop(Optimizer):
+    """Divides each step by the running root mean square of its gradient.
+
+    Args:
+        learning_rate: α.
+        rho: ρ, how slowly the mean square forgets.
+        epsilon: ε, keeps the division away from 0; it stands under the root, as in Keras.
+    """
+
+    equations = Equations(
+        (r"v \leftarrow \rho v + (1 - \rho) g^2", r"w \leftarrow w - \frac{\alpha\, g}{\sqrt{v + \epsilon}}"),
+        symbols=_SYMBOLS | {"v": r"\mathbb{R}^{n}", r"\rho": "[0, 1)", r"\epsilon": r"\mathbb{R}_{>0}"},
+        source="Tieleman and Hinton (2012)",
+    )
+    slots = ("v",)
+
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7) -> None:
+        super().__init__(learning_rate)
+        self.rho = self._in_range("rho", rho, 0, 1)
+        self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        v = state["v"]
+        v *= self.rho
+        v += (1 - self.rho) * (g * g)
+        w -= self.learning_rate * g / np.sqrt(v + self.epsilon)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSprop together, both corrected for having started at zero.
+
+    The correction of both averages is one factor on the learning rate, as in the paper's last remark of
+    section 2 and in Keras; ε is therefore the paper's ε̂.
+
+    Args:
+        learning_rate: α.
+        beta_1: β₁, how slowly the mean of the gradient forgets.
+        beta_2: β₂, how slowly the mean of its square forgets.
+        epsilon: ε, added to the root.
+    """
+
+    equations = Equations(
+        (
+            r"m \leftarrow \beta_1 m + (1 - \beta_1) g",
+            r"v \leftarrow \beta_2 v + (1 - \beta_2) g^2",
+            r"\alpha_t = \alpha \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}",
+            r"w \leftarrow w - \alpha_t \frac{m}{\sqrt v + \epsilon}",
+        ),
+        symbols=_SYMBOLS
+        | {"m": r"\mathbb{R}^{n}", "v": r"\mathbb{R}^{n}", r"\beta_1, \beta_2": "[0, 1)", "t": r"\mathbb{N}"},
+        source="Kingma and Ba (2015), arXiv:1412.6980",
+    )
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+    ) -> None:
+        super().__init__(learning_rate)
+        self.beta_1 = self._in_range("beta_1", beta_1, 0, 1)
+        self.beta_2 = self._in_range("beta_2", beta_2, 0, 1)
+        self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        m, v, t = state["m"], state["v"], self.iterations
+        m += (1 - self.beta_1) * (g - m)
+        v += (1 - self.beta_2) * (g * g - v)
+        alpha_t = self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        w -= alpha_t * m / (np.sqrt(v) + self.epsilon)
+
+
+class AdamW(Adam):
+    """Adam with weight decay taken out of the gradient: every parameter first shrinks by ``α·λ·w``.
+
+    Args:
+        learning_rate: α.
+        weight_decay: λ; applied to all parameters, biases included, as in Keras.
+        beta_1: β₁ of Adam.
+        beta_2: β₂ of Adam.
+        epsilon: ε of Adam.
+    """
+
+    equations = Equations(
+        (r"w \leftarrow w - \alpha \lambda w", *Adam.equations.forward),
+        symbols=Adam.equations.symbols | {r"\lambda": r"\mathbb{R}_{\ge 0}"},
+        source="Loshchilov and Hutter (2019), arXiv:1711.05101",
+    )
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon)
+        self.weight_decay = self._in_range("weight_decay", weight_decay, 0, math.inf)
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+        w -= self.learning_rate * self.weight_decay * w
+        super().update(w, g, state)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+}
+
+
+def get_optimizer(optimizer: str | Optimizer) -> Optimizer:
+    """Returns the optimiser for a name (with its default settings) or an instance.
+
+    Raises:
+        InvalidValueError: no optimiser has that name.
+    """
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if optimizer not in OPTIMIZERS:
+        raise InvalidValueError("compile", f"an optimiser: {', '.join(OPTIMIZERS)}", repr(optimizer))
+    return OPTIMIZERS[optimizer]()

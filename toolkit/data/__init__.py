@@ -1,0 +1,47 @@
+"""Data sets by name: embedded in the installation, from a folder, from the cache, or downloaded.
+
+    from toolkit import data
+
+    d = data.load("mnist5k")
+    d.x_train.shape   # (4000, 28, 28, 1)
+
+``"mnist5k"`` and ``"digits"`` are there on every machine. ``"mnist"``, ``"fashion_mnist"`` and
+``"cifar10"`` are looked for in the folder given as ``data_dir=`` or by the environment variable
+``TOOLKIT_DATA``, then in the cache (``TOOLKIT_CACHE`` moves it), and are else downloaded from their
+publishers, or from the mirror that ``TOOLKIT_DATA_URL`` names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.data._catalogue import DatasetInfo, catalogue
+    from toolkit.data._dataset import Dataset
+    from toolkit.data._load import Status, fetch, load, status
+    from toolkit.data._places import cache_dir
+
+__all__ = ["Dataset", "DatasetInfo", "Status", "cache_dir", "catalogue", "fetch", "load", "status"]
+
+# Loaded at first use (PEP 562): pydantic, which checks the catalogue, takes 80 ms to import.
+_HOMES = {
+    "Dataset": "_dataset",
+    "DatasetInfo": "_catalogue",
+    "Status": "_load",
+    "cache_dir": "_places",
+    "catalogue": "_catalogue",
+    "fetch": "_load",
+    "load": "_load",
+    "status": "_load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"toolkit.data.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'toolkit.data' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

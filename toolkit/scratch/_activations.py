@@ -14,7 +14,7 @@ import numpy as np
 
 from toolkit.errors import InvalidValueError
 from toolkit.scratch._equations import Equations
-from toolkit.scratch._layer import Layer
+from toolkit.scratch._layer import Layer, keras_constant
 
 _ELEMENTWISE = {"z": r"\mathbb{R}^{N \times M}", "a": r"\mathbb{R}^{N \times M}"}
 
@@ -127,6 +127,7 @@ class Softmax(Activation):
 
 # NumPy has no error function; the standard library's is applied element by element.
 _erf = np.frompyfunc(math.erf, 1, 1)
+_INV_SQRT_2 = keras_constant(1 / math.sqrt(2))
 
 
 class GELU(Activation):
@@ -141,13 +142,13 @@ class GELU(Activation):
 
     @staticmethod
     def _cdf(z: np.ndarray) -> np.ndarray:
-        return 0.5 * (1 + _erf(z / math.sqrt(2)).astype(z.dtype))
+        return 0.5 * (1 + _erf(z * _INV_SQRT_2).astype(z.dtype))
 
     def activate(self, z: np.ndarray) -> np.ndarray:
         return z * self._cdf(z)
 
     def gradient(self, z: np.ndarray, a: np.ndarray, da: np.ndarray) -> np.ndarray:
-        pdf = np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+        pdf = _INV_SQRT_2 / math.sqrt(math.pi) * np.exp(-((z * _INV_SQRT_2) ** 2))
         return da * (self._cdf(z) + z * pdf)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
 from toolkit.scratch._equations import Equations
+from toolkit.scratch._layer import keras_constant
 
 _SYMBOLS = {"w": r"\mathbb{R}^{n}", "g": r"\mathbb{R}^{n}", r"\alpha": r"\mathbb{R}_{>0}"}
 
@@ -41,6 +42,11 @@ class Optimizer(ABC):
     @abstractmethod
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
         """Changes ``w`` in place by one step along ``g``; ``iterations`` counts from 1 here."""
+
+    @property
+    def alpha(self) -> float:
+        """The learning rate as the updates use it, in the precision that Keras keeps it in."""
+        return keras_constant(self.learning_rate)
 
     def step(self, params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
         """Takes one step: updates every array of ``params`` in place from the one of the same name in ``grads``.
@@ -108,14 +114,14 @@ class SGD(Optimizer):
         self.slots = ("v",) if self.momentum else ()
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        step = self.learning_rate * g
+        step = self.alpha * g
         if self.momentum == 0:
             w -= step
             return
-        v = state["v"]
-        v *= self.momentum
+        v, mu = state["v"], keras_constant(self.momentum)
+        v *= mu
         v -= step
-        w += self.momentum * v - step if self.nesterov else v
+        w += mu * v - step if self.nesterov else v
 
 
 class Momentum(SGD):
@@ -169,7 +175,7 @@ class RMSprop(Optimizer):
         v = state["v"]
         v *= self.rho
         v += (1 - self.rho) * (g * g)
-        w -= self.learning_rate * g / np.sqrt(v + self.epsilon)
+        w -= self.alpha * g / np.sqrt(v + self.epsilon)
 
 
 class Adam(Optimizer):
@@ -214,7 +220,8 @@ class Adam(Optimizer):
         m, v, t = state["m"], state["v"], self.iterations
         m += (1 - self.beta_1) * (g - m)
         v += (1 - self.beta_2) * (g * g - v)
-        alpha_t = self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        beta_1, beta_2 = keras_constant(self.beta_1), keras_constant(self.beta_2)
+        alpha_t = self.alpha * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         w -= alpha_t * m / (np.sqrt(v) + self.epsilon)
 
 
@@ -247,7 +254,7 @@ class AdamW(Adam):
         self.weight_decay = self._in_range("weight_decay", weight_decay, 0, math.inf)
 
     def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        w -= self.learning_rate * self.weight_decay * w
+        w -= self.alpha * keras_constant(self.weight_decay) * w
         super().update(w, g, state)
 
 

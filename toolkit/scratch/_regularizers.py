@@ -8,6 +8,7 @@ import numpy as np
 
 from toolkit.errors import InvalidValueError
 from toolkit.scratch._equations import Equations
+from toolkit.scratch._layer import keras_constant
 
 
 class L2:
@@ -26,7 +27,7 @@ class L2:
     def __init__(self, l2: float = 0.01) -> None:
         if not np.isfinite(l2) or l2 < 0:
             raise InvalidValueError("L2", "a strength l2 ≥ 0", repr(l2))
-        self.l2 = float(l2)
+        self.l2 = keras_constant(l2)
 
     def penalty(self, W: np.ndarray) -> float:
         """``λ·Σ W²``, a number that is added to the loss."""
@@ -37,4 +38,4 @@ class L2:
         return 2 * self.l2 * W
 
     def __repr__(self) -> str:
-        return f"L2({self.l2})"
+        return f"L2({self.l2:g})"

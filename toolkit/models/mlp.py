@@ -1,0 +1,78 @@
+"""The multilayer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from toolkit.errors import InvalidValueError
+from toolkit.quiet import silence_tensorflow
+
+silence_tensorflow()
+import keras  # noqa: E402 - after the log levels have been set
+
+
+def mlp(
+    input_dim: int = 784,
+    hidden: Sequence[int] = (128,),
+    classes: int = 10,
+    *,
+    activation: str = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    dtype: str = "float32",
+    seed: int | None = None,
+    name: str = "mlp",
+) -> keras.Sequential:
+    r"""A classifier of dense layers: ``x (N, D) → hidden … → softmax (N, C)``.
+
+    Each hidden layer computes :math:`a_k = f(a_{k-1} W_k + b_k)`; the last one
+    :math:`\hat y = \mathrm{softmax}(a_K W + b)`, the probabilities of the classes. Kernels start from He's
+    initialisation for ReLU and GELU, else from Glorot's.
+
+    Args:
+        input_dim: D, the numbers in one sample.
+        hidden: units of each hidden layer; ``(64, 32)`` with ``input_dim=100`` is the 100-64-32-10 network.
+        classes: C.
+        activation: f, one that Keras knows by name.
+        dropout: share of each hidden layer's outputs dropped in training.
+        l2: strength of the penalty on the hidden kernels.
+        dtype: "float32" or "float64".
+        seed: fixes the initial weights and the dropout masks; None draws new ones.
+        name: the model's name.
+
+    Returns:
+        A built ``keras.Sequential``, not compiled: train it with ``sparse_categorical_crossentropy``.
+
+    Raises:
+        InvalidValueError: a size is not a positive integer.
+    """
+    for size in (input_dim, classes, *hidden):
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise InvalidValueError("mlp", "sizes as positive integers", repr(size))
+    initializer = keras.initializers.HeUniform if activation in ("relu", "gelu") else keras.initializers.GlorotUniform
+
+    def seed_of(index: int) -> int | None:
+        return None if seed is None else 1000 * seed + index
+
+    layers: list[keras.Layer] = [keras.Input((input_dim,), dtype=dtype)]
+    for k, units in enumerate(hidden, start=1):
+        layers.append(
+            keras.layers.Dense(
+                units,
+                activation,
+                kernel_initializer=initializer(seed=seed_of(k)),
+                kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+                dtype=dtype,
+                name=f"hidden_{k}",
+            )
+        )
+        if dropout:
+            layers.append(keras.layers.Dropout(dropout, seed=seed_of(100 + k), dtype=dtype, name=f"dropout_{k}"))
+    output = keras.layers.Dense(
+        classes,
+        "softmax",
+        kernel_initializer=keras.initializers.GlorotUniform(seed=seed_of(len(hidden) + 1)),
+        dtype=dtype,
+        name="probabilities",
+    )
+    return keras.Sequential([*layers, output], name=name)

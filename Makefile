@@ -25,6 +25,7 @@ lab: $(READY_LAB) ## set up if needed, then open JupyterLab on the lessons
 	@$(PY) -m toolkit lab $(ARGS)
 
 venv: $(READY_LAB) ## only set up: .venv with the pinned packages
+	@echo "Ready: make lab"
 
 dev: $(READY_DEV) ## set up with what tests need
 

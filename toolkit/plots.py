@@ -250,7 +250,7 @@ def _unit_pixels(pixels: np.ndarray) -> np.ndarray:
 
 _MOST_UNITS = 7  # circles that one layer gets; of a larger layer the first and the last are drawn
 _MOST_NUMBERED = 3  # units on both sides up to which each line carries its weight
-_RADIUS = 0.36
+_RADIUS = 0.42
 _COLUMN, _SPACING = 3.4, 1.5  # leaves room for a name above and a bias below each circle
 
 

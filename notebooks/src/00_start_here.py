@@ -161,7 +161,7 @@ def redraw(epoch, measures):
 
 
 test = (digits.x_test, digits.y_test)
-options = {"epochs": 12, "batch_size": 32, "validation_data": test, "verbose": False}
+options = {"epochs": 12, "batch_size": 64, "validation_data": test, "verbose": False}
 history = network.fit(digits.x_train, digits.y_train, on_epoch_end=redraw, **options)
 
 # %% [markdown]
@@ -270,13 +270,10 @@ plt.show()
 # **00.1** &nbsp; The layer of section 2 has 784 inputs and 10 units. How many numbers does it learn, $W$ and $b$
 # together?
 #
-# Somebody answered 7840. This is what they saw:
+# Somebody answered 7840. First you see what `check` told them; the cell after it is yours.
 
 # %%
 print(check("00.1", 7840))
-
-# %% [markdown]
-# Can you do better?
 
 # %%
 # BEGIN SOLUTION: how_many = ...
@@ -324,8 +321,8 @@ from toolkit import lessons
 rows = ["| # | lesson | goal | minutes | after |", "|---|:---|:---|---:|---|"]
 for lesson in lessons.catalogue():
     link = f"[{lesson.title}]({lesson.name}.ipynb)" if lesson.number != "00" else "you are here"
-    before = ", ".join(lesson.prerequisites)
-    rows.append(f"| {lesson.number} | {link} | {lesson.goal} | {lesson.minutes} | {before} |")
+    needed = ", ".join(lesson.prerequisites)
+    rows.append(f"| {lesson.number} | {link} | {lesson.goal} | {lesson.minutes} | {needed} |")
 Markdown("\n".join(rows))
 
 # %% [markdown]

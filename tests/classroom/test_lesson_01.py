@@ -27,6 +27,11 @@ def shifted_by_the_batch(z):
         return naive_softmax(z - np.max(z))
 
 
+def never_keepdims(z):
+    with np.errstate(all="ignore"):
+        return np.exp(z - np.max(z, axis=1)) / np.sum(np.exp(z - np.max(z, axis=1)), axis=1)
+
+
 def dense_loop(x, W, b):
     z = np.empty((len(x), W.shape[1]))
     for n, row in enumerate(x):
@@ -35,7 +40,11 @@ def dense_loop(x, W, b):
     return z
 
 
-def network(output, relu=scratch.ReLU().activate):
+def max0(z):
+    return np.maximum(z, 0)
+
+
+def network(output, relu=max0):
     return lambda x, W1, b1, W2, b2: output(relu(x @ W1 + b1) @ W2 + b2)
 
 
@@ -69,18 +78,18 @@ WRONG = [
     ("01.2", lambda x, W, b: b + W * x, "element by element"),
     ("01.2", lambda x, W, b: x @ W + b.reshape(-1, 1), "one bias for each sample"),
     ("01.2", lambda x, W, b: x @ W - b, "bias subtracted"),
-    ("01.2", lambda x, W, b: scratch.ReLU().activate(dense_loop(x, W, b)), "activation applied"),
+    ("01.2", lambda x, W, b: max0(dense_loop(x, W, b)), "activation applied"),
     ("01.3", naive_softmax, "overflow"),
     ("01.3", shifted_by_the_batch, "maximum of the whole batch"),
     ("01.3", lambda z: np.exp(z.T - z.max(1)).T / np.exp(z.T - z.max(1)).T.sum(1), "keepdims forgotten"),
+    ("01.3", never_keepdims, "keepdims forgotten twice"),
     ("01.3", lambda z: np.exp(z - z.max(0)) / np.exp(z - z.max(0)).sum(0), "softmax over the batch"),
     ("01.3", lambda z: softmax(z.reshape(-1)).reshape(z.shape), "softmax over everything"),
     ("01.3", lambda z: z / np.array([s or 1 for s in z.sum(1)])[:, None], "normalised without exp"),
     ("01.3", scratch.Sigmoid().activate, "sigmoid"),
     ("01.4", network(lambda z: softmax(z.T).T), "still over the batch"),
     ("01.4", network(lambda z: np.exp(z) / np.exp(z).sum()), "one sum for the whole batch"),
-    ("01.4", network(lambda z: np.exp(z) / np.exp(z).sum(1)), None),
-    ("01.4", network(lambda z: np.exp(z - z.max(1, keepdims=True)) / np.exp(z - z.max(1, keepdims=True)).sum(1)), "k"),
+    ("01.4", network(lambda z: np.exp(z) / np.exp(z).sum(1)), "keepdims forgotten"),
     ("01.4", network(softmax, relu=lambda z: z), "the ReLU is gone"),
     ("01.5", lambda p, y: -np.log(picked(p, y)).sum(), "summed instead of averaged"),
     ("01.5", lambda p, y: np.log(picked(p, y)).mean(), "minus forgotten"),

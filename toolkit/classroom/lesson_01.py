@@ -47,7 +47,7 @@ _NEURON = Exercise(
         Misconception(
             "added instead of multiplied",
             lambda: (2 - 1 + 0.5) + (1.5 + 2 - 4) + 0.5,
-            "You add the inputs and the weights. Each input is multiplied by its own weight; only the products are added.",
+            "You add the inputs and the weights. Each input is multiplied by its own weight; only then come the sums.",
         ),
     ),
 )
@@ -126,6 +126,12 @@ def _softmax_without_keepdims(z: np.ndarray) -> np.ndarray:
     return e / e.sum(axis=1)
 
 
+def _softmax_never_with_keepdims(z: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(z - z.max(axis=1))
+        return e / e.sum(axis=1)
+
+
 def _softmax_of_columns(z: np.ndarray) -> np.ndarray:
     return _softmax(z.T).T
 
@@ -147,9 +153,9 @@ _SOFTMAX = Exercise(
         Misconception(
             "overflow",
             _softmax_overflowing,
-            "Right for ordinary logits. But exp(1000) is too large for any float, and exp(−1000) is 0 in every place, so "
-            "you divide inf by inf and 0 by 0. Which number may be taken from all logits of a row without changing "
-            "the result?",
+            "Right for ordinary logits. But exp(1000) is too large for any float, and exp(−1000) rounds to 0, so you "
+            "divide inf by inf and 0 by 0. Which number may be taken from all logits of a row without changing the "
+            "result?",
         ),
         Misconception(
             "maximum of the whole batch",
@@ -162,6 +168,12 @@ _SOFTMAX = Exercise(
             _softmax_without_keepdims,
             "Your sums have shape (N,), and NumPy lines them up with the columns. Each row must be divided by its own "
             "sum: how do you keep the sums as a column, (N, 1)?",
+        ),
+        Misconception(
+            "keepdims forgotten twice",
+            _softmax_never_with_keepdims,
+            "Your maxima and your sums have shape (N,), and NumPy lines both up with the columns. They belong to the "
+            "rows: how do you keep them as columns, (N, 1)?",
         ),
         Misconception(
             "softmax over the batch",
@@ -208,7 +220,8 @@ def _forward_over_everything(
 def _forward_without_keepdims(
     x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray
 ) -> np.ndarray:
-    return _softmax_without_keepdims(np.maximum(x @ W1 + b1, 0) @ W2 + b2)
+    e = np.exp(np.maximum(x @ W1 + b1, 0) @ W2 + b2)
+    return e / e.sum(axis=1)
 
 
 def _forward_without_relu(x: np.ndarray, W1: np.ndarray, b1: np.ndarray, W2: np.ndarray, b2: np.ndarray) -> np.ndarray:

@@ -235,7 +235,7 @@ widgets.VBox([widgets.HBox([digit, noise]), widgets.interactive_output(show_answ
 # **Try it:** move *noise* until the network changes its mind. Does it lose its certainty first, or is it *sure* of the
 # wrong answer? Then try other digits. (If nothing moves, run the cells above first.)
 #
-# The same without sliders: first sixteen digits with one strength of noise, then all test digits with many strengths.
+# The same without sliders: first, sixteen digits with one strength of noise; then, all test digits with many strengths.
 
 # %% alt="Sixteen noisy test digits, each with its label and the network's answer"
 noisy = np.array([disturbed(n, 0.4) for n in range(16)])

@@ -253,19 +253,19 @@ for code, attempt in attempts.items():
     except ValueError as error:
         print(f"{code:<30}  ValueError: {error}")
 
-print(f"\nThe last one is wrong by up to {np.abs(a1 @ W2.T - a1 @ W2).max():.2f}. W1 equals W1.T: {(W1 == W1.T).all()}")
-
+print(f"\nThe last one is wrong by up to {np.abs(a1 @ W2.T - a1 @ W2).max():.2f}.")
+print(f"W1 equals W1.T: {(W1 == W1.T).all()}")
 try:
     scratch.Dense(128, name="hidden").forward(images[0])
 except ShapeError as error:
-    print(error)
+    print(f"{error.where} expected {error.expected}, received {error.received}.")
 
 # %% [markdown]
 # **What to see:** an error is the good case! Read its end first: it names the two lengths that differ. The last three
 # run: an image without a batch axis loses it in the result, too; numbers $(32,)$ minus a column $(32, 1)$ become a
 # table of all pairs; and in our square 2-2-2 network $W_2^\top$ fits as well as $W_2$, but is wrong. With $W_1$,
 # which equals its own transpose, you could not even see it. So: print shapes, and never test with square or symmetric
-# matrices alone. (The last line is what a layer of the toolkit says: it checks first.)
+# matrices alone. (The layers of the toolkit check what comes in.)
 #
 # ## 9 · The same lines on real digits
 #

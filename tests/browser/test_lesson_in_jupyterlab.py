@@ -99,24 +99,24 @@ def page(server, tmp_path):
 
 def idle(page: Page) -> None:
     """Waits until the start screen is gone and the kernel says Idle."""
-    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=60 * SECONDS)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
-        "data-status", "idle", timeout=60 * SECONDS
-    )
+    expect(page.locator("#jupyterlab-splash")).to_have_count(0, timeout=120 * SECONDS)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=120 * SECONDS)
 
 
 def run_all(page: Page) -> None:
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    errors = page.locator("[data-mime-type='application/vnd.jupyter.error']")
     # The last cell that has code to run has got its number.
     page.wait_for_function(
         """() => {
             const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent);
             return prompts.length > 5 && prompts.every(text => /\\[\\d+\\]/.test(text));
         }""",
-        timeout=90 * SECONDS,
+        timeout=180 * SECONDS,
     )
     idle(page)
+    assert errors.count() == 0, errors.first.inner_text()
 
 
 def shown(experiment) -> tuple[str, str]:

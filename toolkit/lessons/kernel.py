@@ -20,6 +20,9 @@ def environment() -> dict[str, str]:
     variables = dict(os.environ)
     others = [path for path in variables.get("JUPYTER_PATH", "").split(os.pathsep) if path]
     variables["JUPYTER_PATH"] = os.pathsep.join([str(_DATA), *others])
+    # The news of JupyterLab asks a question at the first start and calls the network.
+    others = [path for path in variables.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep) if path]
+    variables["JUPYTER_CONFIG_PATH"] = os.pathsep.join([str(Path(__file__).parent / "jupyter"), *others])
     # Notebooks import the toolkit that started them, also from a checkout that is not installed.
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").is_file():

@@ -73,7 +73,8 @@ class GlorotNormal(Initializer):
 
     equations = Equations(
         (
-            r"W_{ij} \sim \mathcal{N}_{[-2\sigma, 2\sigma]}, \quad \operatorname{Var} W_{ij} = \frac{2}{n_{in} + n_{out}}",
+            r"W_{ij} \sim \mathcal{N}_{[-2\sigma, 2\sigma]}, \quad "
+            r"\operatorname{Var} W_{ij} = \frac{2}{n_{in} + n_{out}}",
         ),
         symbols=_SYMBOLS,
         source="Glorot and Bengio (2010)",

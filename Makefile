@@ -29,10 +29,11 @@ venv: $(READY_LAB) ## only set up: .venv with the pinned packages
 
 dev: $(READY_DEV) ## set up with what tests need
 
+# OpenBLAS waits by spinning: two workers that each take all cores would slow each other down many times.
 test: $(READY_DEV) ## ruff, then the whole test suite
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lessons: $(READY_LAB) ## execute every lesson and print a table
 	@$(PY) -m toolkit lessons run $(ARGS)

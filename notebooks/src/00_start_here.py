@@ -218,7 +218,7 @@ def show_answer(n, noise):
     p = network.predict(image[np.newaxis])[0]
     label = digits.y_test[n]
     print(f"p({label}) = {p[label]:.3f}   the network says {p.argmax()}, the label is {label}")
-    _, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6), dpi=90, layout="constrained", width_ratios=[1, 2.2])
+    _, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.6), layout="constrained", width_ratios=[1, 2])
     plots.images(image.reshape(1, 28, 28), ax=left, title=f"noise {noise:.1f}")
     bars = right.bar(digits.classes, p, color="#56B4E9", edgecolor="black")
     bars[label].set_hatch("//")
@@ -229,7 +229,8 @@ def show_answer(n, noise):
 # %% alt="Left a noisy digit, right a bar for the probability of each of the ten classes"
 digit = widgets.IntSlider(0, min=0, max=99, description="digit")
 noise = widgets.FloatSlider(0.3, min=0.0, max=2.0, step=0.1, description="noise")
-widgets.VBox([widgets.HBox([digit, noise]), widgets.interactive_output(show_answer, {"n": digit, "noise": noise})])
+shown = widgets.interactive_output(show_answer, {"n": digit, "noise": noise})
+widgets.VBox([widgets.HBox([digit, noise]), shown])
 
 # %% [markdown]
 # **Try it:** move *noise* until the network changes its mind. Does it lose its certainty first, or is it *sure* of the

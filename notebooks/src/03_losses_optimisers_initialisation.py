@@ -26,7 +26,7 @@
 # **The way.** two losses and their slopes → logarithms that do not break → four optimisers by hand → how large a step
 # may be → your experiment → Keras agrees → a race on real digits → keeping weights small → where to start → your turn
 
-# %% alt="A hilly curve, the loss over one weight. Number 1 marks the curve, number 2 dots that step downhill, number 3 the square where the walk starts"
+# %% alt="A hilly curve, the loss over a weight: a square at the start, dots for the steps, the curve as landscape"
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,7 +73,7 @@ ax.set(xlabel="a weight w", ylabel="loss L(w)", title="Three choices")
 #
 # The derivative of the logarithm brings a $1/p$, and that cancels the flat part of the sigmoid.
 
-# %% alt="Left: squared error and cross-entropy over p; towards p = 0 the squared error ends at 1, cross-entropy grows without bound. Right: their gradients over z; for very negative z that of the squared error is 0, that of cross-entropy is −1"
+# %% alt="Left, both losses over p, cross-entropy unbounded at 0. Right, both gradients over z, MSE's 0 for z = −8"
 p, z = np.linspace(0.002, 1, 400), np.linspace(-8, 8, 200)
 sigma = scratch.Sigmoid().activate(z)
 _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2))
@@ -155,8 +155,8 @@ for z, y in [((2, 1, -1), 0), ((2, 1, -1), 2), ((100, 0, -5), 0), ((0, -200, 3),
 #
 # ## 3 · How to step
 #
-# `loss_and_gradients` gives $g = \partial L / \partial w$ for every weight $w$. An optimiser turns $g$ into a step. Each
-# class of the engine carries its rule; here they are, with $\alpha$ the learning rate:
+# `loss_and_gradients` gives $g = \partial L / \partial w$ for every weight $w$. An optimiser turns $g$ into a step.
+# Each class of the engine carries its rule; here they are, with $\alpha$ the learning rate:
 
 # %%
 rows = ["| optimiser | one step | from |", "|:---|:---|:---|"]
@@ -227,19 +227,20 @@ Markdown("\n".join(rows))
 #
 # $$ w_i \leftarrow w_i - \alpha \lambda_i w_i = (1 - \alpha\lambda_i)\, w_i $$
 #
-# It shrinks $w_i$ only if $|1 - \alpha\lambda_i| < 1$, that is, if $\alpha < 2/\lambda_i$. The steepest direction decides:
-# $\alpha < 2/\lambda_{\max} = 0.2$.
+# It shrinks $w_i$ only if $|1 - \alpha\lambda_i| < 1$, that is, if $\alpha < 2/\lambda_i$. The steepest direction
+# decides: $\alpha < 2/\lambda_{\max} = 0.2$.
 
 # %%
 LAMBDA, START, STEPS = np.array([0.1, 10.0]), np.array([-4.0, 1.0]), 60
+AXES, TURNED = np.eye(2), np.array([[1, -1], [1, 1]]) / np.sqrt(2)
 
 
 def bowl(w):
     return 0.5 * (LAMBDA * w**2).sum(axis=-1)
 
 
-def walk(optimiser, turn=np.eye(2)):
-    """All points of a walk; ``turn`` is the identity or a rotation of the whole bowl."""
+def walk(optimiser, turn=AXES):
+    """All points of a walk; ``TURNED`` rotates the whole bowl by 45°."""
     w, path = turn @ START, [START]
     for _ in range(STEPS):
         optimiser.step({"w": w}, {"w": turn @ (LAMBDA * (turn.T @ w))})
@@ -258,7 +259,7 @@ def draw_path(ax, path, title):
     ax.set_title(title, fontsize=11)
 
 
-# %% alt="Three paths over the contour lines of a narrow bowl: with a small learning rate the path stops far from the centre, with a larger one it zigzags towards it, above 0.2 it leaves the picture. Fourth: growth per step over the learning rate; one line for the flat direction, nearly level at 1, and one for the steep direction, which falls to 0 and comes back to 1 at 0.2; the measured dots lie on the lines"
+# %% alt="Three walks over a narrow bowl: slow, zigzag, leaving. Fourth: growth per step, crossing 1 at α = 0.2"
 def growth(alpha):
     """The factors by which one step multiplies the distances |w1| and |w2| from the minimum."""
     before, after = walk(scratch.SGD(alpha))[:2]
@@ -293,7 +294,7 @@ print(f"largest learning rate that shrinks both, measured: {fine[shrinks].max():
 # Below that comes the proof: real digits, a small network, its Keras twin, the same 10 steps with each optimiser,
 # everything in float64.
 
-# %% alt="Paths of gradient descent, momentum, Nesterov, RMSprop and Adam over the same narrow bowl; gradient descent zigzags and stops early, momentum swings in, RMSprop and Adam go round the steep slope"
+# %% alt="Walks of five optimisers over the bowl: zigzag, swings, and bows around the steep slope"
 OPTIMISERS = {
     "gradient descent": scratch.SGD,
     "momentum": scratch.Momentum,
@@ -301,17 +302,16 @@ OPTIMISERS = {
     "RMSprop": scratch.RMSprop,
     "Adam": scratch.Adam,
 }
-TURN = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
 _, axes = plt.subplots(1, 5, figsize=(11, 2.8), sharey=True)
 axes[0].set_ylabel("$w_2$")
 print("steps 51 to 60     bowl along the axes     bowl turned by 45°")
 for ax, (name, optimiser) in zip(axes, OPTIMISERS.items()):
     results = []
-    for turn in (np.eye(2), TURN):
+    for turn in (AXES, TURNED):
         final = {alpha: bowl(walk(optimiser(alpha), turn)[-10:]).max() for alpha in np.geomspace(0.01, 2, 50)}
         best = min(final, key=final.get)
         results.append(f"L = {final[best]:.0e} (α = {best:.2g})")
-        if turn is not TURN:
+        if turn is AXES:
             draw_path(ax, walk(optimiser(best)), f"{name}\nα = {best:.2g}")
     print(f"{name:<19}{results[0]:<24}{results[1]}")
 plt.show()
@@ -342,8 +342,8 @@ for name, (ours, theirs) in twins.items():
     print(f"{name:<9}{loss:>17.6f}{float(keras_loss):>18.6f}{difference:>33.1e}")
 
 # %% [markdown]
-# **What to see:** Keras takes the same steps, to the last digits. On the bowl, momentum is faster than gradient descent,
-# and RMSprop gives each weight a scale of its own. But see the right column: turned by 45°, the valley no longer runs
+# **What to see:** Keras takes the same steps, to the last digits. On the bowl, momentum is faster than gradient
+# descent, and RMSprop gives each weight a scale of its own. But see the right column: turned by 45°, the valley no longer runs
 # along an axis, and most of RMSprop's lead is gone. The first three do not notice the turn.
 #
 # ## 5 · Your experiment: the learning rate and the momentum
@@ -356,7 +356,7 @@ for name, (ours, theirs) in twins.items():
 # - Find a pair that ends below $10^{-6}$. Is it near the dashed line?
 # - What does $\mu = 0.95$ look like, and why is more not always better?
 
-# %% alt="Left, a map of the final loss over learning rate and momentum with labelled contour lines, a dashed limit and a dot at the chosen pair; right, the path that belongs to the dot"
+# %% alt="Left, a map of the loss over learning rate and momentum, a dot at the chosen pair; right, its walk"
 alpha_map, mu_map = np.meshgrid(np.linspace(0.005, 0.4, 120), np.linspace(0, 0.98, 80))
 w_map, v_map, losses = np.tile(START, (80, 120, 1)), np.zeros((80, 120, 2)), []
 for _ in range(STEPS):
@@ -393,7 +393,7 @@ widgets.VBox([widgets.HBox([rate, friction]), widgets.interactive_output(show_wa
 #
 # - **The same budget.** Each optimiser may use the gradients of 40,000 samples, that is, see all digits 10 times (10
 #   **epochs**). GD spends 4,000 of them on one step and gets 10 steps; the others take batches of 100 and get 400.
-# - **The same tuning.** Each first runs 4 epochs with the same 9 learning rates and takes the best one into the race.
+# - **The same tuning.** Each first runs 3 epochs with the same 9 learning rates and takes the best one into the race.
 #   ($\mu$, $\rho$, $\beta_1$ and $\beta_2$ stay as they were.)
 # - **The same luck.** A seed fixes starting weights and batches. We tune with one seed and race with three others.
 
@@ -420,22 +420,22 @@ def run(name, rate, seed, epochs):
     return loss, history.batch_loss, network.evaluate(digits.x_test, digits.y_test)["accuracy"]
 
 
-# %% alt="A table of training losses: a row for each optimiser, a column for each learning rate, the smallest number of each row in a frame"
+# %% alt="A table of training losses: optimisers by learning rates, the smallest number of each row framed"
 bar = widgets.IntProgress(max=len(RUNNERS) * (len(RATES) + 3), description="running")
 display(bar)
 tuning = np.zeros((len(RUNNERS), len(RATES)))
 for (row, column), _ in np.ndenumerate(tuning):
-    tuning[row, column] = run(list(RUNNERS)[row], RATES[column], seed=0, epochs=4)[0][-1]
+    tuning[row, column] = run(list(RUNNERS)[row], RATES[column], seed=0, epochs=3)[0][-1]
     bar.value += 1
 best = {name: RATES[column] for name, column in zip(RUNNERS, tuning.argmin(axis=1))}
 
 ax = plots.matrix(tuning, rows=list(RUNNERS), columns=[f"{rate:g}" for rate in RATES])
-ax.set(xlabel="learning rate α", title="Tuning: training loss after 4 epochs, the best of each row framed")
+ax.set(xlabel="learning rate α", title="Tuning: training loss after 3 epochs, the best of each row framed")
 for row, column in enumerate(tuning.argmin(axis=1)):
     ax.add_patch(plt.Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, fill=False, lw=2.5))
 plt.show()
 
-# %% alt="Left, training loss over samples seen: gradient descent far above the others. Right, the loss of each batch over the number of steps, on a logarithmic axis: gradient descent's 10 steps are as good as the first 10 of the others"
+# %% alt="Left, loss over samples: GD far above the others. Right, loss over steps: GD among the others"
 race = {}
 for name in RUNNERS:
     race[name] = [run(name, best[name], seed, epochs=10) for seed in (1, 2, 3)]
@@ -453,28 +453,24 @@ for name, line, marker in styles:
         f"| {name} | {best[name]:g} | {len(steps[0])} | {final[0]:.3f} to {final[-1]:.3f} "
         f"| {accuracies[0]:.1%} to {accuracies[-1]:.1%} |"
     )
-left.set(
-    xlabel="samples seen, in thousands", ylabel="loss over all training digits", title="The same number of samples"
-)
-right.set(
-    xlabel="steps", ylabel="loss of the batch at hand", title="The same number of steps", xlim=(1, 100), ylim=(0.08, 4)
-)
+left.set(xlabel="samples seen, in thousands", ylabel="loss of all training digits", title="The same number of samples")
+right.set(xlabel="steps", ylabel="loss of the batch", title="The same number of steps", xlim=(1, 100), ylim=(0.08, 4))
 left.legend()
 plt.show()
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# **What to see:** on the left GD is far behind, but on the right its ten steps are as good as anybody's: it loses because
-# it gets no more of them. A noisy step from 100 digits is nearly as good and costs a fortieth. Among the others, look
-# at the ranges before you name a winner: Adam's three seeds alone span more than the distance to the next. And a lower
-# training loss is not yet a better network: compare the last column.
+# **What to see:** on the left GD is far behind, but on the right its ten steps are as good as anybody's: it loses
+# because it gets no more of them. A noisy step from 100 digits is nearly as good and costs a fortieth. Among the
+# others, look at the ranges before you name a winner: between the seeds of one optimiser lies as much as between
+# optimisers. And a lower training loss is not yet a better network: compare the last column.
 #
 # ## 7 · Keeping weights small: L2
 #
 # A network that fits its training digits perfectly goes on growing its weights to be even more certain. **L2** adds
 # $\lambda \sum W^2$ to the loss, so $2\lambda W$ to the gradient. Where nothing else pulls, a step of SGD does
-# $W \leftarrow (1 - 2\alpha\lambda)\,W$: weights decay. First that, with inputs of zero; then on digits, with the losses
-# written without the penalty.
+# $W \leftarrow (1 - 2\alpha\lambda)\,W$: weights decay. First that, with inputs of zero; then on digits, with the
+# losses written without the penalty.
 
 # %%
 layer = scratch.Dense(2, kernel_initializer=np.array([[1.0, -2.0]]), kernel_regularizer=scratch.L2(0.05))
@@ -506,7 +502,8 @@ Markdown("\n".join(rows))
 # Start a layer with random weights of mean 0 and standard deviation $\sigma$. Each $z_j = \sum_i x_i W_{ij}$ adds up
 # $D$ independent terms, and the variances of independent terms add up:
 #
-# $$ E[z^2] = D\,\sigma^2\, E[x^2] \qquad \text{and backward, with } dx = dz\,W^\top{:}\quad E[dx^2] = M\,\sigma^2\, E[dz^2] $$
+# $$ E[z^2] = D\,\sigma^2\, E[x^2] \qquad \text{and backward, } dx = dz\,W^\top{:}\quad
+#    E[dx^2] = M\,\sigma^2\, E[dz^2] $$
 #
 # Ten layers multiply this factor with itself ten times. A factor of ½ becomes a thousandth, a factor of 2 a thousand.
 # It has to be 1:
@@ -519,7 +516,7 @@ Markdown("\n".join(rows))
 # these two and with a $\sigma$ half and 2.5 times as large as Xavier's.
 
 
-# %% alt="Four charts with logarithmic axes, tanh above, ReLU below; left the size of the activations by layer, right the size of the gradients. With too small weights both fall to nearly nothing; too large ones make ReLU explode; Xavier stays level for tanh, He for ReLU"
+# %% alt="Sizes of activations and gradients by layer: only He is level with ReLU, half Xavier falls to nothing"
 class Scaled(scratch.Initializer):
     def __init__(self, gain):
         self.gain = gain
@@ -528,12 +525,8 @@ class Scaled(scratch.Initializer):
         return rng.normal(0, self.gain / np.sqrt(shape[0]), shape).astype(dtype)
 
 
-STARTS = {
-    "½ Xavier": Scaled(0.5),
-    "Xavier": scratch.GlorotNormal(),
-    "He": scratch.HeNormal(),
-    "2.5 Xavier": Scaled(2.5),
-}
+XAVIER, HE = scratch.GlorotNormal(), scratch.HeNormal()
+STARTS = {"½ Xavier": Scaled(0.5), "Xavier": XAVIER, "He": HE, "2.5 Xavier": Scaled(2.5)}
 rng = np.random.default_rng(0)
 _, axes = plt.subplots(2, 2, figsize=(10, 5.6), sharex=True)
 for activation, (left, right) in zip(("tanh", "ReLU"), axes):
@@ -563,7 +556,7 @@ plt.show()
 # eight hidden units do the work of one. With zeros not even that: $da = dz\,W^\top = 0$. Train and count the units that
 # differ:
 
-# %% alt="Three rows of eight small images, the weights of eight hidden units after training: all blank, all alike, and eight different ones"
+# %% alt="Weights of eight hidden units: from zeros blank, from equal weights all alike, from Xavier all different"
 BEGINNINGS = {"zeros": np.zeros, "all 0.01": lambda shape: np.full(shape, 0.01), "Xavier": None}
 fig, axes = plt.subplots(3, 8, figsize=(8, 3.4))
 print("start      training loss   test accuracy   different hidden units")
@@ -588,12 +581,12 @@ plt.show()
 # Now the whole point: does a deep network *train*? Ten hidden ReLU layers of 64 units, real digits (divided by their
 # root mean square, so that they have size 1), SGD. Each start gets three learning rates and shows its best run.
 
-# %% alt="Training loss of a network with ten hidden ReLU layers over six epochs: half Xavier stays at ln 10, which is guessing; Xavier falls late, He falls at once and lowest"
+# %% alt="Training loss: half Xavier stays at guessing, Xavier falls late, He falls at once and ends lowest"
 scale = np.sqrt(np.mean(x_train**2))
 best_runs, exploded = {}, []
 for name, start in STARTS.items():
     runs = {}
-    for rate in (0.01, 0.03, 0.1):
+    for rate in (0.03, 0.1, 0.3):
         layers = [scratch.Dense(64, "relu", kernel_initializer=start) for _ in range(10)]
         network = scratch.Sequential([*layers, scratch.Dense(10, "softmax")], input_shape=784)
         network.compile(scratch.SGD(rate), "sparse_categorical_crossentropy")
@@ -650,8 +643,8 @@ check("03.2", adam_step)
 # %% [markdown]
 # **03.3** &nbsp; Which standard deviation does He choose for a dense kernel `W` of this shape $(D, M)$?
 #
-# **03.4** &nbsp; *Find the bug.* A pupil fits $\hat y = w x$ by gradient descent on the mean squared error. "It works: for
-# my data with slope −2 it goes to −2." For slope 2 it does not. `broken` is the code. What is wrong? Write `mended`.
+# **03.4** &nbsp; *Find the bug.* A friend fits $\hat y = w x$ by gradient descent on the mean squared error. "It works:
+# for my data with slope −2 it goes to −2." For slope 2 it does not. `broken` is the code. What is wrong? Write `mended`.
 
 
 # %%
@@ -684,9 +677,8 @@ def mended(x, y, alpha, steps):
 
 
 x = np.array([-1.0, 0.0, 1.0])
-print(
-    f"after 100 steps: slope −2 → w = {broken(x, -2 * x, 0.1, 100):.3f}, after 5: slope 2 → w = {broken(x, 2 * x, 0.1, 5):.3g}"
-)
+print(f"slope −2, 100 steps: w = {broken(x, -2 * x, 0.1, 100):.3f}")
+print(f"slope  2,   5 steps: w = {broken(x, 2 * x, 0.1, 5):.3g}")
 check("03.4", mended)
 
 # %% [markdown]
@@ -694,8 +686,8 @@ check("03.4", mended)
 #
 # - **Loss.** Both are $-\ln(\text{probability})$ of the targets. Cross-entropy punishes confident mistakes, and its
 #   gradient, $p - y$, does not fade where the sigmoid is flat. Compute it from logits, with log-sum-exp.
-# - **Optimiser.** The steepest direction limits the step: $\alpha < 2/\lambda_{\max}$. Momentum adds up steps that agree;
-#   RMSprop and Adam scale each weight. None wins always: tune the learning rate first, and use several seeds.
+# - **Optimiser.** The steepest direction limits the step: $\alpha < 2/\lambda_{\max}$. Momentum adds up steps that
+#   agree; RMSprop and Adam scale each weight. None wins always: tune the learning rate first, and use several seeds.
 # - **Start.** Random, so that units differ; with $\sigma^2 = 2/(D + M)$ for tanh and $2/D$ for ReLU, so that signals
 #   arrive. L2 then keeps weights small.
 #

@@ -63,6 +63,7 @@ def server(notebooks, tmp_path):
     variables = lessons.kernel.environment() | {
         "HOME": str(tmp_path),
         "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
+        "OPENBLAS_NUM_THREADS": "1",  # other tests are running beside this one
     }
     log = (tmp_path / "server.log").open("wb")
     process = subprocess.Popen(line, env=variables, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)

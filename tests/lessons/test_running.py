@@ -137,6 +137,15 @@ else:
     assert {result.lesson.number for result in ended} == {"01", "02"}
 
 
+@pytest.mark.parametrize(("jobs", "share"), [(1, 8), (2, 4), (100, 2)])
+def test_kernels_share_the_cores(lesson, monkeypatch, jobs, share):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    cell = f"\nimport os\nassert os.environ['OPENBLAS_NUM_THREADS'] == '{share}'"
+    lessons = [lesson(cell, name=f"0{number}_tiny") for number in range(4)]
+    assert {result.verdict for result in run_all(lessons, jobs=jobs)} == {"passed"}
+
+
 def test_no_jobs_error(lesson):
     with pytest.raises(InvalidValueError, match="at least 1 job"):
         run_all([lesson("\n1")], jobs=0)

@@ -71,8 +71,8 @@ _MOMENTUM = Exercise(
         Misconception(
             "velocity uphill",
             _climbing,
-            "This walks uphill. Start at rest on a slope with g > 0: in which direction must the velocity point, and what "
-            "does your w do?",
+            "This walks uphill. Start at rest on a slope with g > 0: in which direction must the velocity point, and "
+            "what does your w do?",
         ),
         Misconception(
             "velocity with the sign turned",
@@ -87,8 +87,8 @@ _MOMENTUM = Exercise(
         Misconception(
             "learning rate outside the velocity",
             _rate_outside,
-            "Some libraries write momentum in this way, with v as a sum of gradients. Keras and this course multiply by α "
-            "before the gradient goes into v. The two part as soon as α changes during training.",
+            "Some libraries write momentum in this way, with v as a sum of gradients. Keras and this course multiply "
+            "by α before the gradient goes into v. The two part as soon as α changes during training.",
         ),
         Misconception(
             "velocity as an average",
@@ -99,7 +99,8 @@ _MOMENTUM = Exercise(
         Misconception(
             "Nesterov's step",
             _nesterov,
-            "This is Nesterov's rule, which takes one more step of momentum ahead. Plain momentum moves by v and no more.",
+            "This is Nesterov's rule, which takes one more step of momentum ahead. Plain momentum moves by v and "
+            "no more.",
         ),
         Misconception(
             "old velocity in the step",
@@ -184,8 +185,8 @@ _ADAM = Exercise(
         Misconception(
             "no bias correction",
             lambda *step: _adam(*step, mean_corrected=False, square_corrected=False),
-            "m and v are right, but both started at 0 and are still too small. Do the first step by hand: how long is it, "
-            "and how long should it be? There is a factor that depends on t.",
+            "m and v are right, but both started at 0 and are still too small. Do the first step by hand: how long is "
+            "it, and how long should it be? There is a factor that depends on t.",
         ),
         Misconception(
             "only m corrected",
@@ -260,8 +261,8 @@ _HE = Exercise(
         Misconception(
             "Xavier's",
             lambda shape: math.sqrt(2 / (shape[0] + shape[1])),
-            "That is Xavier's compromise between forward and backward. He looks at one direction only, and makes up for "
-            "the half that ReLU cuts off.",
+            "That is Xavier's compromise between forward and backward. He looks at one direction only, and makes up "
+            "for the half that ReLU cuts off.",
         ),
         Misconception(
             "ReLU's half forgotten",
@@ -271,7 +272,8 @@ _HE = Exercise(
         Misconception(
             "half on the wrong side",
             lambda shape: math.sqrt(1 / (2 * shape[0])),
-            "You halve once more what ReLU has halved already. Should the weights be larger or smaller to make up for it?",
+            "You halve once more what ReLU has halved already. Should the weights be larger or smaller to make up "
+            "for it?",
         ),
         Misconception(
             "limit of the uniform distribution",
@@ -303,6 +305,8 @@ def _fit_slope_with_first_gradient(x: np.ndarray, y: np.ndarray, alpha: float, s
 
 _X = np.array([-1.0, 0.0, 1.0])
 
+_SCATTERED = np.array([0.5, 1.0, 2.0]), np.array([1.0, 0.5, 2.5])
+
 _BUG = Exercise(
     id="03.4",
     title="Find the bug in the update",
@@ -311,14 +315,14 @@ _BUG = Exercise(
     cases=(
         (_X, 2 * _X, 0.1, 4),
         (_X, -2 * _X, 0.1, 4),
-        (np.array([0.5, 1.0, 2.0]), np.array([1.0, 0.5, 2.5]), 0.05, 3),
+        (*_SCATTERED, 0.05, 3),
     ),
     misconceptions=(
         Misconception(
             "gradient squared",
             lambda *case: _fit_slope(*case, step=lambda g: g**2),
-            "Still the broken one. Print w and g in each step, for slope 2: which sign has what is subtracted, and which "
-            "sign has g?",
+            "Still the broken one. Print w and g in each step, for slope 2: which sign has what is subtracted, and "
+            "which sign has g?",
         ),
         Misconception(
             "absolute value",
@@ -333,7 +337,8 @@ _BUG = Exercise(
         Misconception(
             "only the sign",
             lambda *case: _fit_slope(*case, step=np.sign),
-            "All steps have the same length now, so it can never settle. Let the step become small where the slope does.",
+            "All steps have the same length now, so it can never settle. Let the step become small where "
+            "the slope does.",
         ),
         Misconception(
             "squared with its sign",

@@ -56,8 +56,14 @@ class Execution:
 
 @dataclass
 class Kernels:
-    """The kernel processes under way, so that all of them can be stopped at once."""
+    """The kernel processes under way, so that all of them can be stopped at once.
 
+    Attributes:
+        side_by_side: how many there may be at a time; each gets its share of the processor's cores.
+        stopped: whether `stop` was called.
+    """
+
+    side_by_side: int = 1
     stopped: bool = False
     _processes: set[psutil.Process] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,12 +107,13 @@ def execute(page: NotebookNode, folder: Path, *, stop_after: float, kernels: Ker
         nonlocal position
         position = cell_index
 
+    kernels = kernels or Kernels()
     begin = time.perf_counter()
-    with _own_kernel() as (manager, variables):
+    with _own_kernel(kernels.side_by_side) as (manager, variables):
         client = NotebookClient(page, km=manager, timeout=None, record_timing=False, on_cell_start=remember)
         client.owns_km = True  # it is to end the kernel
         client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = _OutputWidget
-        watch = _Watch(manager, begin + stop_after, kernels or Kernels())
+        watch = _Watch(manager, begin + stop_after, kernels)
         try:
             with watch:
                 asyncio.run(client.async_execute(cwd=str(folder), env=variables))
@@ -122,7 +129,7 @@ def execute(page: NotebookNode, folder: Path, *, stop_after: float, kernels: Ker
 
 
 @contextmanager
-def _own_kernel() -> Iterator[tuple[AsyncKernelManager, dict[str, str]]]:
+def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[str, str]]]:
     """A manager for this environment's kernel, with all of the kernel's files in a temporary folder.
 
     So neither the user's start-up scripts take part nor is anything left in the user's folders.
@@ -133,7 +140,11 @@ def _own_kernel() -> Iterator[tuple[AsyncKernelManager, dict[str, str]]]:
         if os.name == "posix":
             # Sockets in the folder: no port that two kernels could race for, and no network needed.
             manager.transport = "ipc"
-        yield manager, {**kernel.environment(), "IPYTHONDIR": folder}
+        # NumPy's OpenBLAS takes all cores and waits by spinning: two kernels that both do so took eight
+        # times as long as two that share the cores. TensorFlow's own threads are left as they are.
+        share = max(1, (os.cpu_count() or 1) // side_by_side)
+        variables = {"OPENBLAS_NUM_THREADS": str(share)} | kernel.environment() | {"IPYTHONDIR": folder}
+        yield manager, variables
 
 
 class _OutputWidget(OutputWidget):

@@ -122,6 +122,7 @@ def side_by_side(
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
     if jobs < 1:
         raise InvalidValueError("lessons", "at least 1 job", str(jobs))
+    kernels.side_by_side = max(1, min(jobs, len(lessons)))
     # Threads are enough: the work is done in the kernels, which are processes.
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = [pool.submit(work, lesson) for lesson in lessons]

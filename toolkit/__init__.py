@@ -1,7 +1,8 @@
 """Layer by Layer: deep learning you can step through.
 
 ``import toolkit`` is light: its parts are loaded when they are first used (PEP 562), so nothing
-imports TensorFlow before a Keras model is really needed.
+imports TensorFlow before a Keras model is really needed. It does prepare that import: TensorFlow's log
+lines on standard error are kept back (``toolkit.quiet``).
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from toolkit.quiet import silence_tensorflow
+
 if TYPE_CHECKING:
     from toolkit import bridge, classroom, data, lessons, models, plots, scratch
+
+silence_tensorflow()
 
 __version__ = "0.1.0"
 __all__ = ["bridge", "classroom", "data", "lessons", "models", "plots", "scratch"]

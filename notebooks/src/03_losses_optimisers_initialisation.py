@@ -35,7 +35,7 @@ from IPython.display import Markdown, display
 from toolkit import data, errors, plots, scratch
 from toolkit.classroom import check
 
-plt.rcParams.update({"figure.dpi": 85, "figure.constrained_layout.use": True})
+plt.rcParams.update({"figure.dpi": 72, "figure.constrained_layout.use": True})
 
 
 def hills(w):
@@ -43,7 +43,7 @@ def hills(w):
 
 
 w, steps = np.linspace(-3.6, 4, 200), np.array([-2.3, -1.95, -1.5, -1.1, -0.85, -0.75])
-_, ax = plt.subplots(figsize=(7.5, 2.9))
+_, ax = plt.subplots(figsize=(7, 2.6))
 ax.plot(w, hills(w), color="black")
 ax.plot(steps, hills(steps), "o", ms=6, color="#0072B2")
 ax.plot(steps[0], hills(steps[0]), "s", ms=11, color="#D55E00")
@@ -76,7 +76,7 @@ ax.set(xlabel="a weight w", ylabel="loss L(w)", title="Three choices")
 # %% alt="Left, both losses over p, cross-entropy unbounded at 0. Right, both gradients over z, MSE's 0 for z = −8"
 p, z = np.linspace(0.002, 1, 400), np.linspace(-8, 8, 200)
 sigma = scratch.Sigmoid().activate(z)
-_, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2))
+_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
 left.plot(p, -np.log(p), label="cross-entropy  −ln p")
 left.plot(p, (1 - p) ** 2, "--", label="squared error  (1 − p)²")
 left.set(xlabel="probability p of the true class", ylabel="loss of one sample", title="How bad is p?")
@@ -250,7 +250,9 @@ def walk(optimiser, turn=AXES):
 
 def draw_path(ax, path, title):
     w1, w2 = np.meshgrid(np.linspace(-4.6, 1.6, 100), np.linspace(-1.4, 1.4, 100))
-    ax.contour(w1, w2, bowl(np.stack([w1, w2], axis=-1)), levels=np.geomspace(0.01, 8, 10), colors="silver")
+    ax.contour(
+        w1, w2, bowl(np.stack([w1, w2], axis=-1)), levels=[0.03, 0.2, 0.8, 2, 4, 8], colors="silver", antialiased=False
+    )
     far = np.flatnonzero(np.abs(path).max(axis=1) > 10)
     path = path[: far[0]] if len(far) else path  # it has left the picture for good
     ax.plot(*path.T, ".-", lw=1, ms=5)
@@ -368,7 +370,7 @@ exponent = np.log10(np.max(losses[-10:], axis=0))
 
 def show_walk(alpha, mu):
     path = walk(scratch.Momentum(alpha, mu))
-    _, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.7))
+    _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.5))
     left.contourf(alpha_map, mu_map, exponent, levels=[-12, -8, -6, -4, -3, -2, -1, 0], cmap="Blues_r", extend="max")
     lines = left.contour(alpha_map, mu_map, exponent, levels=[-6, -4, -3, -2, -1], colors="black", linewidths=0.7)
     left.clabel(lines, fmt=lambda power: f"$10^{{{power:.0f}}}$", fontsize=9)
@@ -441,20 +443,20 @@ for name in RUNNERS:
     race[name] = [run(name, best[name], seed, epochs=10) for seed in (1, 2, 3)]
     bar.value += 3
 
-_, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+_, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.7))
 rows = ["| optimiser | α | steps | training loss, three seeds | test accuracy |", "|:---|---:|---:|:---:|:---:|"]
 styles = zip(RUNNERS, ("k-", "C0--", "C1-.", "C2-", "C3:", "C4-"), "osD^vX")
 for name, line, marker in styles:
     losses, steps, accuracies = (np.array(part) for part in zip(*race[name]))
     left.semilogy(np.arange(11) * 4, losses.mean(axis=0), line, marker=marker, ms=4, label=name)
-    right.loglog(np.arange(1, len(steps[0]) + 1), steps.mean(axis=0), line, lw=1, label=name)
+    right.semilogy(np.arange(20)[: len(steps[0])], steps.mean(axis=0)[:20], line, marker=marker, ms=4)
     final, accuracies = np.sort(losses[:, -1]), np.sort(accuracies)
     rows.append(
         f"| {name} | {best[name]:g} | {len(steps[0])} | {final[0]:.3f} to {final[-1]:.3f} "
         f"| {accuracies[0]:.1%} to {accuracies[-1]:.1%} |"
     )
 left.set(xlabel="samples seen, in thousands", ylabel="loss of all training digits", title="The same number of samples")
-right.set(xlabel="steps", ylabel="loss of the batch", title="The same number of steps", xlim=(1, 100), ylim=(0.08, 4))
+right.set(xlabel="steps taken", ylabel="loss of the batch", title="The same number of steps", xlim=(-0.5, 20))
 left.legend()
 plt.show()
 Markdown("\n".join(rows))
@@ -528,7 +530,7 @@ class Scaled(scratch.Initializer):
 XAVIER, HE = scratch.GlorotNormal(), scratch.HeNormal()
 STARTS = {"½ Xavier": Scaled(0.5), "Xavier": XAVIER, "He": HE, "2.5 Xavier": Scaled(2.5)}
 rng = np.random.default_rng(0)
-_, axes = plt.subplots(2, 2, figsize=(10, 5.6), sharex=True)
+_, axes = plt.subplots(2, 2, figsize=(9, 4.8), sharex=True)
 for activation, (left, right) in zip(("tanh", "ReLU"), axes):
     for (name, start), line in zip(STARTS.items(), ("v:", "o-", "s--", "^-.")):
         layers = [scratch.Dense(256, activation.lower(), kernel_initializer=start) for _ in range(10)]
@@ -558,7 +560,7 @@ plt.show()
 
 # %% alt="Weights of eight hidden units: from zeros blank, from equal weights all alike, from Xavier all different"
 BEGINNINGS = {"zeros": np.zeros, "all 0.01": lambda shape: np.full(shape, 0.01), "Xavier": None}
-fig, axes = plt.subplots(3, 8, figsize=(8, 3.4))
+fig, axes = plt.subplots(3, 8, figsize=(6.4, 2.8))
 print("start      training loss   test accuracy   different hidden units")
 for (name, fill), row in zip(BEGINNINGS.items(), axes):
     kernels = [fill(shape) if fill else "glorot_uniform" for shape in ((784, 8), (8, 10))]
@@ -569,7 +571,7 @@ for (name, fill), row in zip(BEGINNINGS.items(), axes):
     W, accuracy = layers[0].params["W"], network.evaluate(digits.x_test, digits.y_test)["accuracy"]
     print(f"{name:<9}{loss:>15.3f}{accuracy:>16.1%}{len(np.unique(W.round(5), axis=1).T):>25}")
     for unit, ax in enumerate(row):
-        ax.imshow(W[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-0.3, vmax=0.3)
+        ax.imshow(W[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-0.3, vmax=0.3, interpolation="nearest")
         ax.set(xticks=[], yticks=[], ylabel=name if unit == 0 else "")
 fig.suptitle("Weights of the eight hidden units after training")
 plt.show()

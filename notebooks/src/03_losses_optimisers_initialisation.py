@@ -35,7 +35,7 @@ from IPython.display import Markdown, display
 from toolkit import data, errors, plots, scratch
 from toolkit.classroom import check
 
-plt.rcParams.update({"figure.dpi": 72, "figure.constrained_layout.use": True})
+plt.rcParams.update({"figure.dpi": 70, "figure.constrained_layout.use": True})
 
 
 def hills(w):
@@ -48,7 +48,7 @@ ax.plot(w, hills(w), color="black")
 ax.plot(steps, hills(steps), "o", ms=6, color="#0072B2")
 ax.plot(steps[0], hills(steps[0]), "s", ms=11, color="#D55E00")
 ax.text(-2.15, 2.2, "3  initialisation: where the walk starts")
-ax.text(-1.6, 1.72, "2  optimiser: how it steps")
+ax.text(-1.75, 1.72, "2  optimiser: how it steps")
 ax.text(1.0, 0.75, "1  loss: the landscape")
 ax.set(xlabel="a weight w", ylabel="loss L(w)", title="Three choices")
 
@@ -76,7 +76,7 @@ ax.set(xlabel="a weight w", ylabel="loss L(w)", title="Three choices")
 # %% alt="Left, both losses over p, cross-entropy unbounded at 0. Right, both gradients over z, MSE's 0 for z = −8"
 p, z = np.linspace(0.002, 1, 400), np.linspace(-8, 8, 200)
 sigma = scratch.Sigmoid().activate(z)
-_, (left, right) = plt.subplots(1, 2, figsize=(9, 2.9))
+_, (left, right) = plt.subplots(1, 2, figsize=(8.4, 2.8))
 left.plot(p, -np.log(p), label="cross-entropy  −ln p")
 left.plot(p, (1 - p) ** 2, "--", label="squared error  (1 − p)²")
 left.set(xlabel="probability p of the true class", ylabel="loss of one sample", title="How bad is p?")
@@ -250,12 +250,10 @@ def walk(optimiser, turn=AXES):
 
 def draw_path(ax, path, title):
     w1, w2 = np.meshgrid(np.linspace(-4.6, 1.6, 100), np.linspace(-1.4, 1.4, 100))
-    ax.contour(
-        w1, w2, bowl(np.stack([w1, w2], axis=-1)), levels=[0.03, 0.2, 0.8, 2, 4, 8], colors="silver", antialiased=False
-    )
-    far = np.flatnonzero(np.abs(path).max(axis=1) > 10)
+    ax.contour(w1, w2, bowl(np.stack([w1, w2], axis=-1)), levels=[0.1, 1, 4, 8], colors="silver", linewidths=0.8)
+    far = np.flatnonzero(np.abs(path).max(axis=1) > 5)
     path = path[: far[0]] if len(far) else path  # it has left the picture for good
-    ax.plot(*path.T, ".-", lw=1, ms=5)
+    ax.plot(*path.T, ".-", lw=0.8, ms=4)
     ax.plot(0, 0, "+", ms=12, color="black")
     ax.set(xlim=(-4.6, 1.6), ylim=(-1.4, 1.4), xlabel="$w_1$")
     ax.set_title(title, fontsize=11)
@@ -268,12 +266,12 @@ def growth(alpha):
     return np.abs(after / before)
 
 
-_, axes = plt.subplots(1, 4, figsize=(11, 2.8))
+_, axes = plt.subplots(1, 4, figsize=(11, 2.6))
 for ax, (alpha, word) in zip(axes, [(0.02, "too small"), (0.19, "about right"), (0.22, "too large")]):
     path = walk(scratch.SGD(alpha))
     draw_path(ax, path, f"α = {alpha}: {word}\nL = {bowl(path[-1]):.2g} after {STEPS} steps")
 axes[0].set_ylabel("$w_2$")
-alphas = np.arange(0.005, 0.231, 0.0075)
+alphas = np.arange(0.005, 0.231, 0.0125)
 for curvature, line in zip(LAMBDA, ("-", "--")):
     axes[3].plot(alphas, np.abs(1 - alphas * curvature), line, color="grey")
 axes[3].plot(alphas, [growth(alpha) for alpha in alphas], ".", ms=4, color="black")
@@ -304,7 +302,7 @@ OPTIMISERS = {
     "RMSprop": scratch.RMSprop,
     "Adam": scratch.Adam,
 }
-_, axes = plt.subplots(1, 5, figsize=(11, 2.8), sharey=True)
+_, axes = plt.subplots(1, 5, figsize=(11, 2.6), sharey=True)
 axes[0].set_ylabel("$w_2$")
 print("steps 51 to 60     bowl along the axes     bowl turned by 45°")
 for ax, (name, optimiser) in zip(axes, OPTIMISERS.items()):
@@ -371,8 +369,8 @@ exponent = np.log10(np.max(losses[-10:], axis=0))
 def show_walk(alpha, mu):
     path = walk(scratch.Momentum(alpha, mu))
     _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.5))
-    left.contourf(alpha_map, mu_map, exponent, levels=[-12, -8, -6, -4, -3, -2, -1, 0], cmap="Blues_r", extend="max")
-    lines = left.contour(alpha_map, mu_map, exponent, levels=[-6, -4, -3, -2, -1], colors="black", linewidths=0.7)
+    left.contourf(alpha_map, mu_map, exponent, levels=[-12, -6, -4, -2, 0], cmap="Blues_r", extend="max")
+    lines = left.contour(alpha_map, mu_map, exponent, levels=[-6, -2], colors="black", linewidths=0.7)
     left.clabel(lines, fmt=lambda power: f"$10^{{{power:.0f}}}$", fontsize=9)
     left.plot(2 * (1 + mu_map[:, 0]) / LAMBDA.max(), mu_map[:, 0], "--", color="black")
     left.plot(alpha, mu, "o", ms=11, color="white", markeredgecolor="black", clip_on=False, zorder=3)
@@ -422,7 +420,7 @@ def run(name, rate, seed, epochs):
     return loss, history.batch_loss, network.evaluate(digits.x_test, digits.y_test)["accuracy"]
 
 
-# %% alt="A table of training losses: optimisers by learning rates, the smallest number of each row framed"
+# %%
 bar = widgets.IntProgress(max=len(RUNNERS) * (len(RATES) + 3), description="running")
 display(bar)
 tuning = np.zeros((len(RUNNERS), len(RATES)))
@@ -431,11 +429,14 @@ for (row, column), _ in np.ndenumerate(tuning):
     bar.value += 1
 best = {name: RATES[column] for name, column in zip(RUNNERS, tuning.argmin(axis=1))}
 
-ax = plots.matrix(tuning, rows=list(RUNNERS), columns=[f"{rate:g}" for rate in RATES])
-ax.set(xlabel="learning rate α", title="Tuning: training loss after 3 epochs, the best of each row framed")
-for row, column in enumerate(tuning.argmin(axis=1)):
-    ax.add_patch(plt.Rectangle((column - 0.48, row - 0.48), 0.96, 0.96, fill=False, lw=2.5))
-plt.show()
+rows = [
+    "| training loss after 3 epochs | " + " | ".join(f"α = {rate:g}" for rate in RATES) + " |",
+    "|:---|" + "---:|" * 9,
+]
+for name, losses in zip(RUNNERS, tuning):
+    cells = [f"**{loss:.2f}**" if loss == losses.min() else f"{loss:.2f}" for loss in losses]
+    rows.append(f"| {name} | {' | '.join(cells)} |")
+Markdown("\n".join(rows))
 
 # %% alt="Left, loss over samples: GD far above the others. Right, loss over steps: GD among the others"
 race = {}
@@ -443,20 +444,26 @@ for name in RUNNERS:
     race[name] = [run(name, best[name], seed, epochs=10) for seed in (1, 2, 3)]
     bar.value += 3
 
-_, (left, right) = plt.subplots(1, 2, figsize=(10.5, 3.7))
+_, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
 rows = ["| optimiser | α | steps | training loss, three seeds | test accuracy |", "|:---|---:|---:|:---:|:---:|"]
-styles = zip(RUNNERS, ("k-", "C0--", "C1-.", "C2-", "C3:", "C4-"), "osD^vX")
-for name, line, marker in styles:
+for name, line in zip(RUNNERS, ("ko-", "C0--", "C1-.", "C2-", "C3:", "C4+-")):
     losses, steps, accuracies = (np.array(part) for part in zip(*race[name]))
-    left.semilogy(np.arange(11) * 4, losses.mean(axis=0), line, marker=marker, ms=4, label=name)
-    right.semilogy(np.arange(20)[: len(steps[0])], steps.mean(axis=0)[:20], line, marker=marker, ms=4)
+    left.semilogy(np.arange(11) * 4, losses.mean(axis=0), line, label=name)
+    if name in ("GD", "SGD", "Adam"):
+        right.semilogy(np.arange(20)[: len(steps[0])], steps.mean(axis=0)[:20], line)
     final, accuracies = np.sort(losses[:, -1]), np.sort(accuracies)
     rows.append(
         f"| {name} | {best[name]:g} | {len(steps[0])} | {final[0]:.3f} to {final[-1]:.3f} "
         f"| {accuracies[0]:.1%} to {accuracies[-1]:.1%} |"
     )
 left.set(xlabel="samples seen, in thousands", ylabel="loss of all training digits", title="The same number of samples")
-right.set(xlabel="steps taken", ylabel="loss of the batch", title="The same number of steps", xlim=(-0.5, 20))
+right.set(
+    xlabel="steps taken",
+    ylabel="loss of the batch",
+    title="The same number of steps",
+    xlim=(-0.5, 20),
+    xticks=range(0, 21, 5),
+)
 left.legend()
 plt.show()
 Markdown("\n".join(rows))
@@ -530,9 +537,9 @@ class Scaled(scratch.Initializer):
 XAVIER, HE = scratch.GlorotNormal(), scratch.HeNormal()
 STARTS = {"½ Xavier": Scaled(0.5), "Xavier": XAVIER, "He": HE, "2.5 Xavier": Scaled(2.5)}
 rng = np.random.default_rng(0)
-_, axes = plt.subplots(2, 2, figsize=(9, 4.8), sharex=True)
+_, axes = plt.subplots(2, 2, figsize=(8.6, 4.3), sharex=True)
 for activation, (left, right) in zip(("tanh", "ReLU"), axes):
-    for (name, start), line in zip(STARTS.items(), ("v:", "o-", "s--", "^-.")):
+    for (name, start), line in zip(STARTS.items(), (":", "-", "--", "-.")):
         layers = [scratch.Dense(256, activation.lower(), kernel_initializer=start) for _ in range(10)]
         scratch.Sequential(layers, input_shape=256)
         signals, gradients = [rng.standard_normal((500, 256))], [rng.standard_normal((500, 256))]
@@ -560,7 +567,7 @@ plt.show()
 
 # %% alt="Weights of eight hidden units: from zeros blank, from equal weights all alike, from Xavier all different"
 BEGINNINGS = {"zeros": np.zeros, "all 0.01": lambda shape: np.full(shape, 0.01), "Xavier": None}
-fig, axes = plt.subplots(3, 8, figsize=(6.4, 2.8))
+fig, axes = plt.subplots(3, 8, figsize=(5.6, 2.3))
 print("start      training loss   test accuracy   different hidden units")
 for (name, fill), row in zip(BEGINNINGS.items(), axes):
     kernels = [fill(shape) if fill else "glorot_uniform" for shape in ((784, 8), (8, 10))]

@@ -18,15 +18,7 @@ import keras  # noqa: E402 - after the log levels have been set
 
 __all__ = ["to_keras", "to_scratch"]
 
-_ACTIVATIONS: dict[str, type[scratch.Activation]] = {
-    "linear": scratch.Linear,
-    "relu": scratch.ReLU,
-    "sigmoid": scratch.Sigmoid,
-    "tanh": scratch.Tanh,
-    "softmax": scratch.Softmax,
-    "gelu": scratch.GELU,
-}
-_NAMES = {activation: name for name, activation in _ACTIVATIONS.items()}
+_NAMES = {activation: name for name, activation in scratch.ACTIVATIONS.items()}
 
 
 # ---------------------------------------------------------------------- Keras → scratch
@@ -129,7 +121,7 @@ def _from_dense(layer: keras.layers.Dense) -> scratch.Layer:
 
 
 def _from_activation(layer: keras.layers.Activation) -> scratch.Layer:
-    return _ACTIVATIONS[_activation(layer)](name=layer.name)
+    return scratch.ACTIVATIONS[_activation(layer)](name=layer.name)
 
 
 def _from_relu(layer: keras.layers.ReLU) -> scratch.Layer:
@@ -150,8 +142,8 @@ def _from_dropout(layer: keras.layers.Dropout) -> scratch.Layer:
 
 def _activation(layer: keras.Layer) -> str:
     name = keras.activations.serialize(layer.activation)
-    if name not in _ACTIVATIONS:
-        raise UnsupportedError(_where(layer), f"an activation of {', '.join(_ACTIVATIONS)}", str(name))
+    if name not in scratch.ACTIVATIONS:
+        raise UnsupportedError(_where(layer), f"an activation of {', '.join(scratch.ACTIVATIONS)}", str(name))
     return name
 
 

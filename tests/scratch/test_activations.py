@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 from toolkit import scratch
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
 
-NAMES = {
-    "linear": scratch.Linear,
-    "relu": scratch.ReLU,
-    "sigmoid": scratch.Sigmoid,
-    "tanh": scratch.Tanh,
-    "softmax": scratch.Softmax,
-    "gelu": scratch.GELU,
-}
+NAMES = scratch.ACTIVATIONS
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -12,7 +12,7 @@ results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithm
     {'dense/W': (2, 4), 'dense/b': (4,), 'dense_1/W': (4, 3), 'dense_1/b': (3,)}
 """
 
-from toolkit.scratch._activations import GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from toolkit.scratch._activations import ACTIVATIONS, GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
 from toolkit.scratch._dense import Dense
 from toolkit.scratch._dropout import Dropout
 from toolkit.scratch._equations import Equations
@@ -47,6 +47,7 @@ from toolkit.scratch._sequential import Sequential
 XavierUniform, XavierNormal = GlorotUniform, GlorotNormal
 
 __all__ = [
+    "ACTIVATIONS",
     "GELU",
     "L2",
     "SGD",

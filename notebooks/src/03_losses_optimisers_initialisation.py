@@ -24,25 +24,30 @@
 # the walk begins.
 #
 # **The way.** two losses and their slopes → logarithms that do not break → four optimisers by hand → how large a step
-# may be → your experiment → Keras agrees → a race on real digits → keeping weights small → where to start → your turn
+# may be → Keras agrees → your experiment → a race on real digits → keeping weights small → where to start → your turn
 
 # %% alt="A hilly curve, the loss over a weight: a square at the start, dots for the steps, the curve as landscape"
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+from threadpoolctl import threadpool_limits
 
 from toolkit import data, errors, plots, scratch
 from toolkit.classroom import check
 
-plt.rcParams.update({"figure.dpi": 70, "figure.constrained_layout.use": True})
+threadpool_limits(1)  # on matrices as small as ours a second thread mostly waits
+plt.rcParams.update({"figure.dpi": 70, "font.size": 11, "axes.titlesize": 11})
+plt.rcParams["figure.constrained_layout.use"] = True
 
 
 def hills(w):
     return 0.12 * w**2 + 0.5 * np.sin(2 * w) + 1
 
 
-w, steps = np.linspace(-3.6, 4, 200), np.array([-2.3, -1.95, -1.5, -1.1, -0.85, -0.75])
+w, steps = np.linspace(-3.6, 4, 200), np.array([-2.3])
+for _ in range(5):
+    steps = np.append(steps, steps[-1] - 0.3 * scratch.numerical_gradient(hills, steps[-1]))
 _, ax = plt.subplots(figsize=(7, 2.6))
 ax.plot(w, hills(w), color="black")
 ax.plot(steps, hills(steps), "o", ms=6, color="#0072B2")
@@ -51,6 +56,7 @@ ax.text(-2.15, 2.2, "3  initialisation: where the walk starts")
 ax.text(-1.75, 1.72, "2  optimiser: how it steps")
 ax.text(1.0, 0.75, "1  loss: the landscape")
 ax.set(xlabel="a weight w", ylabel="loss L(w)", title="Three choices")
+plt.show()
 
 # %% [markdown]
 # ## 1 · What to minimise
@@ -105,8 +111,8 @@ def sigmoid(z):
 rows = ["| $z$ | $p$ | loss | value | $dz$ | finite difference |", "|---:|---:|:---|---:|---:|---:|"]
 for z in (-8.0, -4.0, 0.0, 4.0):
     for name, loss in losses.items():
-        slope = scratch.numerical_gradient(lambda z: loss(np.ones((1, 1)), sigmoid(z)), np.array([[z]])).item()  # noqa: B023
-        value, p = loss(np.ones((1, 1)), np.array([[sigmoid(z)]])), sigmoid(z)
+        p, value = sigmoid(z), loss([[1.0]], [[sigmoid(z)]])
+        slope = scratch.numerical_gradient(lambda z, loss=loss: loss([[1.0]], sigmoid(z)), [[z]]).item()
         rows.append(f"| {z:.0f} | {p:.5f} | {name} | {value:.5f} | {gradients[name](p):.5f} | {slope:.5f} |")
 display(Markdown("\n".join(rows)))
 
@@ -122,8 +128,8 @@ for name, gradient in gradients.items():
 #
 # ## 2 · Logarithms that do not break
 #
-# A computer's numbers end. In float32 $e^{89}$ is already infinite and $e^{-104}$ is 0, so a confident network breaks
-# $-\ln \text{softmax}(z)$. The repair is school algebra. For any number $c$
+# A computer's numbers end. In float32 $e^{100}$ is already infinite and $e^{-200}$ is 0, so a confident network
+# breaks $-\ln \text{softmax}(z)$. The repair is school algebra. For any number $c$
 #
 # $$ -\ln \frac{e^{z_y}}{\sum_k e^{z_k}} = \ln \sum_k e^{z_k} - z_y
 #    = \underbrace{c + \ln \sum_k e^{z_k - c}}_{\text{log-sum-exp}} - z_y , \qquad c = \max_k z_k $$
@@ -216,8 +222,9 @@ for rule, optimiser in zip((sgd, momentum, rmsprop, adam), engines):
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# **What to see:** SGD multiplies $w$ by 0.8 each time. Momentum gathers speed. Adam's first step is 0.1 $= \alpha$,
-# whatever the size of $g$: that is its correction at work.
+# **What to see:** SGD multiplies $w$ by 0.8 each time. Momentum gathers speed. Adam's first step has the length $\alpha$,
+# whatever $g$ is: corrected, $m / \sqrt v$ is then $g / |g|$. The differences are rounding: like Keras, the engine keeps
+# $\alpha$ and $\beta$ in float32.
 #
 # ## 4 · How large may a step be?
 #
@@ -282,7 +289,7 @@ axes[3].text(0.12, 0.12, "steep $w_2$")
 plt.show()
 fine = np.linspace(0.15, 0.25, 1000)
 shrinks = np.array([growth(alpha).max() < 1 for alpha in fine])
-print(f"largest learning rate that shrinks both, measured: {fine[shrinks].max():.4f}, 2/λ_max: {2 / LAMBDA.max():.4f}")
+print(f"largest learning rate that shrinks both: {fine[shrinks].max():.4f}; 2 / λ_max = {2 / LAMBDA.max():.4f}")
 
 # %% [markdown]
 # **What to see:** the theory is exact: at 0.2 the growth crosses 1. Below it there is no good choice either: what is
@@ -343,8 +350,8 @@ for name, (ours, theirs) in twins.items():
 
 # %% [markdown]
 # **What to see:** Keras takes the same steps, to the last digits. On the bowl, momentum is faster than gradient
-# descent, and RMSprop gives each weight a scale of its own. But see the right column: turned by 45°, the valley no longer runs
-# along an axis, and most of RMSprop's lead is gone. The first three do not notice the turn.
+# descent, and RMSprop gives each weight a scale of its own. But see the right column: turned by 45°, the valley no
+# longer runs along an axis, and RMSprop's lead is gone. The first three do not notice the turn.
 #
 # ## 5 · Your experiment: the learning rate and the momentum
 #
@@ -374,7 +381,7 @@ def show_walk(alpha, mu):
     left.clabel(lines, fmt=lambda power: f"$10^{{{power:.0f}}}$", fontsize=9)
     left.plot(2 * (1 + mu_map[:, 0]) / LAMBDA.max(), mu_map[:, 0], "--", color="black")
     left.plot(alpha, mu, "o", ms=11, color="white", markeredgecolor="black", clip_on=False, zorder=3)
-    left.set(xlabel="learning rate α", ylabel="momentum μ", xlim=(0.005, 0.4), title="Largest loss in steps 51 to 60")
+    left.set(xlabel="learning rate α", ylabel="momentum μ", xlim=(0.005, 0.4), title="Loss in steps 51 to 60")
     draw_path(right, path, f"The walk with α = {alpha:.2f}, μ = {mu:.2f}")
     right.set_ylabel("$w_2$")
     plt.show()
@@ -456,23 +463,17 @@ for name, line in zip(RUNNERS, ("ko-", "C0--", "C1-.", "C2-", "C3:", "C4+-")):
         f"| {name} | {best[name]:g} | {len(steps[0])} | {final[0]:.3f} to {final[-1]:.3f} "
         f"| {accuracies[0]:.1%} to {accuracies[-1]:.1%} |"
     )
-left.set(xlabel="samples seen, in thousands", ylabel="loss of all training digits", title="The same number of samples")
-right.set(
-    xlabel="steps taken",
-    ylabel="loss of the batch",
-    title="The same number of steps",
-    xlim=(-0.5, 20),
-    xticks=range(0, 21, 5),
-)
-left.legend()
+left.set(xlabel="samples seen, in thousands", ylabel="loss of all digits", title="The same number of samples")
+right.set(xlabel="steps taken", ylabel="loss of the batch", title="The same number of steps", xticks=range(0, 21, 5))
+left.legend(fontsize=9)
 plt.show()
 Markdown("\n".join(rows))
 
 # %% [markdown]
-# **What to see:** on the left GD is far behind, but on the right its ten steps are as good as anybody's: it loses
-# because it gets no more of them. A noisy step from 100 digits is nearly as good and costs a fortieth. Among the
-# others, look at the ranges before you name a winner: between the seeds of one optimiser lies as much as between
-# optimisers. And a lower training loss is not yet a better network: compare the last column.
+# **What to see:** on the left GD is far behind, but on the right its ten steps are no worse than SGD's: it loses
+# because it gets no more of them. A noisy step from 100 digits is about as good and costs a fortieth. Look at the
+# ranges before you name a winner: the three seeds of Adam lie so far apart that others fit in between. And a lower
+# training loss is not yet a better network: compare the last column.
 #
 # ## 7 · Keeping weights small: L2
 #
@@ -567,7 +568,8 @@ plt.show()
 
 # %% alt="Weights of eight hidden units: from zeros blank, from equal weights all alike, from Xavier all different"
 BEGINNINGS = {"zeros": np.zeros, "all 0.01": lambda shape: np.full(shape, 0.01), "Xavier": None}
-fig, axes = plt.subplots(3, 8, figsize=(5.6, 2.3))
+fig, axes = plt.subplots(3, 8, figsize=(6.4, 2.6))
+colours = plt.get_cmap("RdBu_r", 9)
 print("start      training loss   test accuracy   different hidden units")
 for (name, fill), row in zip(BEGINNINGS.items(), axes):
     kernels = [fill(shape) if fill else "glorot_uniform" for shape in ((784, 8), (8, 10))]
@@ -578,7 +580,7 @@ for (name, fill), row in zip(BEGINNINGS.items(), axes):
     W, accuracy = layers[0].params["W"], network.evaluate(digits.x_test, digits.y_test)["accuracy"]
     print(f"{name:<9}{loss:>15.3f}{accuracy:>16.1%}{len(np.unique(W.round(5), axis=1).T):>25}")
     for unit, ax in enumerate(row):
-        ax.imshow(W[:, unit].reshape(28, 28), cmap="RdBu_r", vmin=-0.3, vmax=0.3, interpolation="nearest")
+        ax.imshow(W[:, unit].reshape(28, 28), cmap=colours, vmin=-0.3, vmax=0.3, interpolation="nearest")
         ax.set(xticks=[], yticks=[], ylabel=name if unit == 0 else "")
 fig.suptitle("Weights of the eight hidden units after training")
 plt.show()
@@ -607,7 +609,8 @@ for name, start in STARTS.items():
     if runs:
         rate = min(runs, key=lambda rate: runs[rate].history["loss"][-1])
         best_runs[f"{name}, α = {rate}"] = runs[rate]
-ax = plots.curves(best_runs, log=True, ylabel="training loss", title="Ten hidden ReLU layers, four ways to start")
+_, ax = plt.subplots(figsize=(6, 3.1))
+plots.curves(best_runs, ax=ax, log=True, ylabel="training loss", title="Ten hidden ReLU layers, four ways to start")
 ax.axhline(np.log(10), color="grey", lw=1)
 ax.text(6, 2.2, "guessing: ln 10", color="dimgrey", ha="right", va="top")
 plt.show()
@@ -624,6 +627,8 @@ print("exploded:", ", ".join(exploded) or "none")
 # **03.1** &nbsp; One step of momentum. Return the new weight and the new velocity, `w, v`.
 #
 # **03.2** &nbsp; One step of Adam, the `t`-th (`t` counts from 1). Return `w, m, v`, all new.
+#
+# **03.3** &nbsp; The standard deviation that He chooses for a dense kernel `W` of the given shape $(D, M)$.
 
 
 # %%
@@ -649,12 +654,6 @@ def adam_step(w, g, m, v, t, alpha, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
 
 check("03.2", adam_step)
 
-# %% [markdown]
-# **03.3** &nbsp; Which standard deviation does He choose for a dense kernel `W` of this shape $(D, M)$?
-#
-# **03.4** &nbsp; *Find the bug.* A friend fits $\hat y = w x$ by gradient descent on the mean squared error. "It works:
-# for my data with slope −2 it goes to −2." For slope 2 it does not. `broken` is the code. What is wrong? Write `mended`.
-
 
 # %%
 def he_standard_deviation(shape):
@@ -664,6 +663,10 @@ def he_standard_deviation(shape):
 
 
 check("03.3", he_standard_deviation)
+
+# %% [markdown]
+# **03.4** &nbsp; *Find the bug.* A friend fits $\hat y = w x$ by gradient descent on the mean squared error. "It works:
+# for my data with slope −2 it goes to −2." For slope 2 it does not. `broken` is the code. What is wrong? Write `mended`.
 
 
 # %%

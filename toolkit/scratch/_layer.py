@@ -17,9 +17,9 @@ DTYPES = ("float32", "float64")
 def keras_constant(value: float) -> float:
     """``value`` rounded to float32.
 
-    Keras on TensorFlow rounds its constants (a learning rate, Adam's β in the bias correction, an L2 strength) so,
-    even in a float64 model (the learning rate unless ``keras.config.set_floatx`` says otherwise). Whoever wants to agree with it in every digit has to do the same: the rounding of
-    β₂ = 0.999 alone changes ``1 − β₂`` by 1.3e-5.
+    Keras on TensorFlow rounds its constants (Adam's β in the bias correction, an L2 strength) so, even in a float64
+    model; the learning rate too, unless ``keras.config.set_floatx`` says otherwise. Whoever wants to agree with it
+    in every digit has to do the same: the rounding of β₂ = 0.999 alone changes ``1 − β₂`` by 1.3e-5.
     """
     return float(np.float32(value))
 

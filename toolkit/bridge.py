@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import keras
+
 from toolkit import scratch
 from toolkit.errors import CallOrderError, UnsupportedError
-from toolkit.quiet import silence_tensorflow
-
-silence_tensorflow()
-import keras  # noqa: E402 - after the log levels have been set
 
 __all__ = ["to_keras", "to_scratch"]
 
@@ -67,20 +65,17 @@ def _chain(model: keras.Model, where: str) -> list[keras.Layer]:
         raise UnsupportedError(
             where, "one input and one output", f"{len(model.inputs)} inputs, {len(model.outputs)} outputs"
         )
+    # A layer may also be used in other models: only the nodes of this model's own graph count.
+    own = {node for nodes in model._nodes_by_depth.values() for node in nodes}
     previous = model.inputs[0]
     for layer in layers:
-        nodes = [node for node in layer._inbound_nodes if node in _operations(model)]
+        nodes = [node for node in layer._inbound_nodes if node in own]
         if len(nodes) != 1 or [id(tensor) for tensor in nodes[0].input_tensors] != [id(previous)]:
             raise UnsupportedError(where, "a chain of layers, each used once", f"a branch at layer {layer.name!r}")
         previous = nodes[0].outputs[0]
     if previous is not model.outputs[0]:
         raise UnsupportedError(where, "the last layer as the output", f"output {model.outputs[0].name!r}")
     return layers
-
-
-def _operations(model: keras.Model) -> set:
-    """The nodes of the model's own graph (a layer may also be used in other models)."""
-    return {node for nodes in model._nodes_by_depth.values() for node in nodes}
 
 
 def _sample_shape(model: keras.Model, where: str) -> tuple[int, ...]:

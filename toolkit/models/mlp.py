@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toolkit.errors import InvalidValueError
-from toolkit.quiet import silence_tensorflow
+import keras
 
-silence_tensorflow()
-import keras  # noqa: E402 - after the log levels have been set
+from toolkit.errors import InvalidValueError
 
 
 def mlp(

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.errors import CallOrderError, InvalidValueError
 from toolkit.scratch._activations import Activation, get_activation
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._initializers import Initializer, initial_value
-from toolkit.scratch._layer import Layer, batch
+from toolkit.scratch._layer import Layer
 from toolkit.scratch._regularizers import L2
 
 
@@ -82,16 +82,7 @@ class Dense(Layer):
 
     def create_params(self, rng: np.random.Generator) -> None:
         """Draws ``W (D, M)`` and sets ``b (M,)``."""
-        if len(self.input_shape) != 1:
-            received = f"shape {batch(self.input_shape)}"
-            # Forget the shape: the layer stays unbuilt and can be used again with a right one.
-            self.input_shape = None
-            raise ShapeError(
-                self.where,
-                "x of shape (N, D)",
-                received,
-                "Flatten each sample first: x.reshape(len(x), -1).",
-            )
+        self.check_axes("D", "Flatten each sample first: x.reshape(len(x), -1).")
         D, M = self.input_shape[0], self.units
         self.params["W"] = initial_value(self.kernel_initializer, (D, M), rng, self.dtype, self.where)
         if self.use_bias:

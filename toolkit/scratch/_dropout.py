@@ -55,15 +55,15 @@ class Dropout(Layer):
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Returns ``x ⊙ m`` in training, ``x`` otherwise."""
         x = self.check_input(x)
-        self._cache = x.shape
-        if not training or self.rate == 0:
-            self.mask = None
-            return x
-        keep = self._rng.random(x.shape, dtype=self.dtype) >= self.rate
-        self.mask = keep.astype(self.dtype) / (1 - self.rate)
-        return x * self.mask
+        self.mask = None
+        if training and self.rate > 0:
+            keep = self._rng.random(x.shape, dtype=self.dtype) >= self.rate
+            self.mask = keep.astype(self.dtype) / (1 - self.rate)
+        self._cache = x.shape, self.mask
+        return x if self.mask is None else x * self.mask
 
     def backward(self, dy: np.ndarray, needs_dx: bool = True) -> np.ndarray:
         """Returns ``dx = dy ⊙ m`` with the mask of the last forward pass."""
-        dy = self.check_upstream(dy, self._cache)
-        return dy if self.mask is None else dy * self.mask
+        shape, mask = self._cache or (None, None)
+        dy = self.check_upstream(dy, shape)
+        return dy if mask is None else dy * mask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -53,30 +54,42 @@ def check_finite(array: np.ndarray, name: str, where: str) -> None:
             )
 
 
+Shape = tuple[int, ...]
+
+
 class Layer(ABC):
     """A function of ``x`` with parameters: ``y = layer.forward(x)``, ``dx = layer.backward(dy)``.
 
     The batch is the first axis of every array. ``backward`` takes the upstream gradient
     ``dy = ∂L/∂y``, stores ``∂L/∂p`` for every parameter ``p`` in ``grads`` and returns ``dx = ∂L/∂x``.
 
+    A layer with several inputs takes a list ``[x1, x2, …]`` and returns the list ``[dx1, dx2, …]``; one with
+    several outputs likewise returns and takes lists. All that ``backward`` needs of a forward pass lies in
+    ``_cache``, so that a network can use one layer in several places.
+
     Attributes:
         params: the parameters by their name in the equations, e.g. ``{"W": (D, M), "b": (M,)}``.
         grads: the gradients from the last ``backward``; same keys and shapes as ``params``.
+        non_trainable: arrays that the layer keeps but no gradient changes, such as moving averages.
         name: the layer's name in errors and tables; a network numbers the unnamed ones.
         dtype: float32 or float64; set by ``build``.
-        input_shape: the shape of one sample, without the batch axis; None until built.
+        input_shape: the shape of one sample, without the batch axis; of a layer with several inputs, a
+            tuple of such shapes; None until built.
         equations: the layer's formulas as LaTeX.
+        uses_mask: whether ``forward`` takes ``mask=``, ``(N, T)`` bool, False where a time step is padding.
     """
 
     equations: ClassVar[Equations]
+    uses_mask: ClassVar[bool] = False
 
     def __init__(self, *, name: str | None = None) -> None:
         self._given_name = name
         self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
         self.params: dict[str, np.ndarray] = {}
         self.grads: dict[str, np.ndarray] = {}
+        self.non_trainable: dict[str, np.ndarray] = {}
         self.dtype = np.dtype("float32")
-        self.input_shape: tuple[int, ...] | None = None
+        self.input_shape: Shape | tuple[Shape, ...] | None = None
         self._cache: Any = None
 
     # ------------------------------------------------------------------ structure
@@ -92,7 +105,12 @@ class Layer(ABC):
         return self.input_shape is not None
 
     @property
-    def output_shape(self) -> tuple[int, ...]:
+    def weights(self) -> dict[str, np.ndarray]:
+        """All arrays that define the layer: ``params``, then ``non_trainable``, in Keras's order."""
+        return self.params | self.non_trainable
+
+    @property
+    def output_shape(self) -> Shape:
         """The shape of one sample of ``y``, without the batch axis."""
         if self.input_shape is None:
             raise CallOrderError(
@@ -103,13 +121,22 @@ class Layer(ABC):
             )
         return self.compute_output_shape(self.input_shape)
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of one output sample for ``input_shape``; unchanged unless a layer says otherwise."""
         return input_shape
 
+    def compute_mask(self, x: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray | None:
+        """The mask of ``y``: which of its time steps count, ``(N, T)`` bool; None where all do.
+
+        Args:
+            x: the input of the last ``forward``.
+            mask: the mask of ``x``; handed on as it is unless a layer says otherwise.
+        """
+        return mask
+
     def build(
         self,
-        input_shape: tuple[int, ...],
+        input_shape: Shape | tuple[Shape, ...],
         *,
         seed: int | np.random.SeedSequence = 0,
         dtype: str | np.dtype = "float32",
@@ -122,7 +149,7 @@ class Layer(ABC):
             dtype: "float32" or "float64".
         """
         self.dtype = check_dtype(dtype, self.where)
-        self.input_shape = tuple(int(n) for n in input_shape)
+        self.input_shape = tuple(int(n) if np.ndim(n) == 0 else tuple(map(int, n)) for n in input_shape)
         self.create_params(np.random.default_rng(seed))
 
     def create_params(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have no parameters
@@ -168,21 +195,66 @@ class Layer(ABC):
             ShapeError: ``x`` has no batch axis, or samples of another shape than the layer was built for.
             InvalidValueError: ``x`` holds NaN, infinity, or something that is not a number.
         """
-        x = to_array(x, self.dtype if self.built else None, "x", self.where)
-        if x.ndim < 2:
+        return self._check_arrays([x], ["x"])[0]
+
+    def check_inputs(self, x: Sequence[np.ndarray], names: Sequence[str] | None = None) -> list[np.ndarray]:
+        """`check_input` for a layer with several inputs; also raises ShapeError if their batches differ.
+
+        Args:
+            x: the inputs; the layer is built for the tuple of their sample shapes.
+            names: how errors call them; x1, x2, … by default.
+        """
+        if not isinstance(x, list | tuple):
             raise ShapeError(
-                self.where,
-                "x with a batch axis, shape (N, …)",
-                f"shape {x.shape}",
-                "One sample is a batch of one: x[np.newaxis].",
+                self.where, "a list of inputs", f"one {type(x).__name__}", "Put the inputs into a list: [x1, x2]."
             )
+        names = names or [f"x{k}" for k in range(1, len(x) + 1)]
+        arrays = self._check_arrays(x, names, several=True)
+        if len({len(array) for array in arrays}) > 1:
+            received = ", ".join(f"{name} {array.shape}" for name, array in zip(names, arrays))
+            raise ShapeError(self.where, "inputs with the same N", received)
+        return arrays
+
+    def _check_arrays(self, x: Sequence[np.ndarray], names: Sequence[str], several: bool = False) -> list[np.ndarray]:
+        arrays = [to_array(values, self.dtype, name, self.where) for values, name in zip(x, names)]
+        for array, name in zip(arrays, names):
+            if array.ndim < 2:
+                raise ShapeError(
+                    self.where,
+                    f"{name} with a batch axis, shape (N, …)",
+                    f"shape {array.shape}",
+                    f"One sample is a batch of one: {name}[np.newaxis].",
+                )
+        shapes = tuple(array.shape[1:] for array in arrays)
         if not self.built:
-            self.build(x.shape[1:], dtype=self.dtype)
-            x = x.astype(self.dtype, copy=False)
-        if x.shape[1:] != self.input_shape:
-            raise ShapeError(self.where, f"x of shape {batch(self.input_shape)}", f"shape {x.shape}")
-        check_finite(x, "x", self.where)
-        return x
+            self.build(shapes if several else shapes[0], dtype=self.dtype)
+        expected = self.input_shape if several else (self.input_shape,)
+        if len(expected) != len(shapes):
+            raise ShapeError(self.where, f"{len(expected)} inputs", f"{len(shapes)}")
+        for array, name, shape in zip(arrays, names, expected):
+            if array.shape[1:] != shape:
+                raise ShapeError(self.where, f"{name} of shape {batch(shape)}", f"shape {array.shape}")
+            check_finite(array, name, self.where)
+        return arrays
+
+    def check_axes(self, letters: str, remedy: str = "") -> None:
+        """Called from `create_params`: the samples must have an axis for each of ``letters``, such as "HWC".
+
+        Raises:
+            ShapeError: they have more or fewer axes. The layer stays unbuilt and can be used again with a right shape.
+        """
+        if len(self.input_shape) != len(letters):
+            received, self.input_shape = batch(self.input_shape), None
+            raise ShapeError(self.where, f"x of shape (N, {', '.join(letters)})", f"shape {received}", remedy)
+
+    def check_mask(self, mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | None:
+        """Returns ``mask`` as bool of shape ``(N, T)``; None stays None, which means that all time steps count."""
+        if mask is None:
+            return None
+        mask = np.asarray(mask)
+        if mask.shape != shape or mask.dtype.kind not in "biuf":
+            raise ShapeError(self.where, f"mask (N, T) of shape {shape}", f"{mask.dtype} of shape {mask.shape}")
+        return mask.astype(bool, copy=False)
 
     def check_upstream(self, dy: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
         """Returns ``dy`` in the layer's dtype; ``shape`` is that of the last output (None: there was none)."""
@@ -214,6 +286,10 @@ def to_array(values: Any, dtype: np.dtype | None, name: str, where: str) -> np.n
         raise InvalidValueError(where, f"{name} as an array of real numbers", str(error)) from error
 
 
-def batch(shape: tuple[int, ...] | None) -> str:
+def batch(shape: Shape | tuple[Shape, ...] | None) -> str:
     """Writes a sample's shape with its batch axis: ``(784,)`` becomes ``(N, 784)``."""
-    return "(N, …)" if shape is None else f"({', '.join(['N', *map(str, shape)])})"
+    if shape is None:
+        return "(N, …)"
+    if shape and isinstance(shape[0], tuple):
+        return ", ".join(map(batch, shape))
+    return f"({', '.join(['N', *map(str, shape)])})"

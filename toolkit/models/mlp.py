@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from toolkit.errors import InvalidValueError
+from toolkit.models._options import check_sizes, dense_layers, layer_seed, probabilities
 
 
 def mlp(
@@ -44,33 +44,7 @@ def mlp(
     Raises:
         InvalidValueError: a size is not a positive integer.
     """
-    for size in (input_dim, classes, *hidden):
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise InvalidValueError("mlp", "sizes as positive integers", repr(size))
-    initializer = keras.initializers.HeUniform if activation in ("relu", "gelu") else keras.initializers.GlorotUniform
-
-    def seed_of(index: int) -> int | None:
-        return None if seed is None else 1000 * seed + index
-
-    layers: list[keras.Layer] = [keras.Input((input_dim,), dtype=dtype)]
-    for k, units in enumerate(hidden, start=1):
-        layers.append(
-            keras.layers.Dense(
-                units,
-                activation,
-                kernel_initializer=initializer(seed=seed_of(k)),
-                kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
-                dtype=dtype,
-                name=f"hidden_{k}",
-            )
-        )
-        if dropout:
-            layers.append(keras.layers.Dropout(dropout, seed=seed_of(100 + k), dtype=dtype, name=f"dropout_{k}"))
-    output = keras.layers.Dense(
-        classes,
-        "softmax",
-        kernel_initializer=keras.initializers.GlorotUniform(seed=seed_of(len(hidden) + 1)),
-        dtype=dtype,
-        name="probabilities",
-    )
-    return keras.Sequential([*layers, output], name=name)
+    check_sizes("mlp", input_dim, classes, *hidden)
+    layers = dense_layers(hidden, activation, dropout=dropout, l2=l2, dtype=dtype, seed=seed)
+    output = probabilities(classes, dtype, layer_seed(seed, len(hidden) + 1))
+    return keras.Sequential([keras.Input((input_dim,), dtype=dtype), *layers, output], name=name)

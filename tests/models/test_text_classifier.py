@@ -58,8 +58,6 @@ def test_text_models_errors(build):
 def test_queries_keys_and_values_start_apart():
     weights = models.attention_classifier(30, 3, seed=1).get_layer("attention").get_weights()
     kernels = [w for w in weights if w.ndim == 3]
-        w for w in models.attention_classifier(30, 3, seed=1).get_layer("attention").get_weights() if w.ndim == 3
-    ]
     assert len(kernels) == 4
     assert len({float(kernel.flat[0]) for kernel in kernels}) == 4
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, ToolkitError
 from toolkit.scratch._equations import Equations
+from toolkit.scratch._graph import Node, connect, holds_nodes
+from toolkit.scratch._shape import Shape, batch, fits, snake_case, to_shape
 
 DTYPES = ("float32", "float64")
 
@@ -36,6 +37,13 @@ def check_dtype(dtype: str | np.dtype | type, where: str) -> np.dtype:
     return resolved
 
 
+def check_positive_integer(value: int, name: str, where: str) -> int:
+    """Returns ``value`` as an int; raises InvalidValueError unless it is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InvalidValueError(where, f"{name} as a positive integer", repr(value))
+    return int(value)
+
+
 def check_finite(array: np.ndarray, name: str, where: str) -> None:
     """Raises InvalidValueError that names the first NaN or infinity in ``array``."""
     # One pass decides nearly always: a sum is finite only if every term is. (A sum of finite
@@ -54,9 +62,6 @@ def check_finite(array: np.ndarray, name: str, where: str) -> None:
             )
 
 
-Shape = tuple[int, ...]
-
-
 class Layer(ABC):
     """A function of ``x`` with parameters: ``y = layer.forward(x)``, ``dx = layer.backward(dy)``.
 
@@ -66,6 +71,9 @@ class Layer(ABC):
     A layer with several inputs takes a list ``[x1, x2, …]`` and returns the list ``[dx1, dx2, …]``; one with
     several outputs likewise returns and takes lists. All that ``backward`` needs of a forward pass lies in
     ``_cache``, so that a network can use one layer in several places.
+
+    A call with arrays, ``layer(x)``, is ``layer.forward(x)``. A call with nodes, which begin at ``scratch.Input``,
+    computes nothing yet: it notes the layer's place in a graph and returns a node for ``y`` (see ``Model``).
 
     Attributes:
         params: the parameters by their name in the equations, e.g. ``{"W": (D, M), "b": (M,)}``.
@@ -84,7 +92,7 @@ class Layer(ABC):
 
     def __init__(self, *, name: str | None = None) -> None:
         self._given_name = name
-        self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        self.name = name or snake_case(type(self).__name__)
         self.params: dict[str, np.ndarray] = {}
         self.grads: dict[str, np.ndarray] = {}
         self.non_trainable: dict[str, np.ndarray] = {}
@@ -144,20 +152,27 @@ class Layer(ABC):
         """Creates the parameters for inputs whose samples have ``input_shape``.
 
         Args:
-            input_shape: shape of one sample, without the batch axis.
+            input_shape: shape of one sample, without the batch axis; None along an axis of any length.
             seed: fixes the initial values; the same seed gives the same parameters.
             dtype: "float32" or "float64".
+
+        Raises:
+            ShapeError: the layer cannot take such inputs. It stays unbuilt and can be used again with a right shape.
         """
         self.dtype = check_dtype(dtype, self.where)
-        self.input_shape = tuple(int(n) if np.ndim(n) == 0 else tuple(map(int, n)) for n in input_shape)
-        self.create_params(np.random.default_rng(seed))
+        self.input_shape = to_shape(input_shape)
+        try:
+            self.create_params(np.random.default_rng(seed))
+        except ToolkitError:
+            self.input_shape = None
+            raise
 
     def create_params(self, rng: np.random.Generator) -> None:  # noqa: B027 - most layers have no parameters
         """Fills ``params`` from ``rng``; layers without parameters have nothing to do."""
 
     def count_params(self) -> int:
-        """How many numbers the layer learns."""
-        return sum(p.size for p in self.params.values())
+        """How many numbers define the layer: those it learns and, as in Keras, its moving averages."""
+        return sum(w.size for w in self.weights.values())
 
     # ------------------------------------------------------------------ computation
 
@@ -183,8 +198,13 @@ class Layer(ABC):
         """The layer's own term of the loss, such as an L2 penalty."""
         return 0.0
 
-    def __call__(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        return self.forward(x, training)
+    def regularization_gradients(self) -> dict[str, np.ndarray]:
+        """The gradients of ``regularization``, which ``backward`` adds to those of the data; none without penalty."""
+        return {}
+
+    def __call__(self, x: np.ndarray | Node | Sequence[np.ndarray | Node], *options: Any, **named_options: Any) -> Any:
+        call = connect if holds_nodes(x) else type(self).forward
+        return call(self, x, *options, **named_options)
 
     # ------------------------------------------------------------------ checks
 
@@ -232,7 +252,7 @@ class Layer(ABC):
         if len(expected) != len(shapes):
             raise ShapeError(self.where, f"{len(expected)} inputs", f"{len(shapes)}")
         for array, name, shape in zip(arrays, names, expected):
-            if array.shape[1:] != shape:
+            if not fits(array.shape[1:], shape):
                 raise ShapeError(self.where, f"{name} of shape {batch(shape)}", f"shape {array.shape}")
             check_finite(array, name, self.where)
         return arrays
@@ -241,10 +261,11 @@ class Layer(ABC):
         """Called from `create_params`: the samples must have an axis for each of ``letters``, such as "HWC".
 
         Raises:
-            ShapeError: they have more or fewer axes. The layer stays unbuilt and can be used again with a right shape.
+            ShapeError: they have more or fewer axes, or None along another axis than time, T.
         """
-        if len(self.input_shape) != len(letters):
-            received, self.input_shape = batch(self.input_shape), None
+        known = all(n is not None or letter == "T" for n, letter in zip(self.input_shape, letters))
+        if len(self.input_shape) != len(letters) or not known:
+            received = batch(self.input_shape)
             raise ShapeError(self.where, f"x of shape (N, {', '.join(letters)})", f"shape {received}", remedy)
 
     def check_mask(self, mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray | None:
@@ -284,12 +305,3 @@ def to_array(values: Any, dtype: np.dtype | None, name: str, where: str) -> np.n
         return array if dtype is None else array.astype(dtype, copy=False)
     except (TypeError, ValueError) as error:
         raise InvalidValueError(where, f"{name} as an array of real numbers", str(error)) from error
-
-
-def batch(shape: Shape | tuple[Shape, ...] | None) -> str:
-    """Writes a sample's shape with its batch axis: ``(784,)`` becomes ``(N, 784)``."""
-    if shape is None:
-        return "(N, …)"
-    if shape and isinstance(shape[0], tuple):
-        return ", ".join(map(batch, shape))
-    return f"({', '.join(['N', *map(str, shape)])})"

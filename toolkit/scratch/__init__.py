@@ -43,6 +43,7 @@ from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Op
 from toolkit.scratch._regularizers import L2
 from toolkit.scratch._scalar import Scalar
 from toolkit.scratch._sequential import Sequential
+from toolkit.scratch._sparse_gradient import SparseGradient
 
 XavierUniform, XavierNormal = GlorotUniform, GlorotNormal
 
@@ -80,6 +81,7 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "SparseCategoricalCrossentropy",
+    "SparseGradient",
     "Tanh",
     "XavierNormal",
     "XavierUniform",

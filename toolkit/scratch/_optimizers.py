@@ -2,6 +2,10 @@ r"""Optimisers: how a gradient becomes a step.
 
 ``optimizer.step(params, grads)`` changes every parameter in place. Both are dicts with the same keys, such as
 a layer's ``params`` and ``grads``, or a network's. The update rules are Keras's, down to where ε stands.
+
+An embedding's gradient is a ``SparseGradient``. It is the same gradient with its zeros left out, so plain gradient
+descent touches only the rows that a batch has used. Running averages fade in every row, used or not, and where they
+move the parameters (momentum, Adam) they move all rows, as in Keras.
 """
 
 from __future__ import annotations
@@ -16,8 +20,29 @@ import numpy as np
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._layer import keras_constant
+from toolkit.scratch._sparse_gradient import SparseGradient
+
+Gradient = np.ndarray | SparseGradient
 
 _SYMBOLS = {"w": r"\mathbb{R}^{n}", "g": r"\mathbb{R}^{n}", r"\alpha": r"\mathbb{R}_{>0}"}
+
+
+def add(w: np.ndarray, factor: float, g: Gradient) -> None:
+    """``w += factor · g`` in place; of a sparse gradient, only the rows that it has."""
+    if isinstance(g, SparseGradient):
+        g = g.summed()
+        w[g.rows] += factor * g.values
+    else:
+        w += factor * g
+
+
+def square(g: Gradient) -> Gradient:
+    """``g²``, element by element.
+
+    Of a sparse gradient every entry is squared before the entries of one row are summed. The papers square the
+    sum; Keras on TensorFlow does this, and where an id occurs several times in a batch the two differ.
+    """
+    return g.with_values(g.values * g.values) if isinstance(g, SparseGradient) else g * g
 
 
 class Optimizer(ABC):
@@ -40,7 +65,7 @@ class Optimizer(ABC):
         self._trained: dict[str, np.ndarray] = {}
 
     @abstractmethod
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:
         """Changes ``w`` in place by one step along ``g``; ``iterations`` counts from 1 here."""
 
     @property
@@ -48,7 +73,7 @@ class Optimizer(ABC):
         """The learning rate as the updates use it, in the precision that Keras keeps it in."""
         return keras_constant(self.learning_rate)
 
-    def step(self, params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
+    def step(self, params: Mapping[str, np.ndarray], grads: Mapping[str, Gradient]) -> None:
         """Takes one step: updates every array of ``params`` in place from the one of the same name in ``grads``.
 
         Raises:
@@ -65,7 +90,7 @@ class Optimizer(ABC):
         self.iterations = 0
         self.state, self._trained = {}, {}
 
-    def _check(self, params: Mapping[str, np.ndarray], grads: Mapping[str, np.ndarray]) -> None:
+    def _check(self, params: Mapping[str, np.ndarray], grads: Mapping[str, Gradient]) -> None:
         where = type(self).__name__
         for key, w in params.items():
             if key not in grads:
@@ -113,15 +138,18 @@ class SGD(Optimizer):
         self.nesterov = nesterov
         self.slots = ("v",) if self.momentum else ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
-        step = self.alpha * g
+    def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:
         if self.momentum == 0:
-            w -= step
+            add(w, -self.alpha, g)
             return
         v, mu = state["v"], keras_constant(self.momentum)
         v *= mu
-        v -= step
-        w += mu * v - step if self.nesterov else v
+        add(v, -self.alpha, g)
+        if self.nesterov:
+            w += mu * v
+            add(w, -self.alpha, g)
+        else:
+            w += v
 
 
 class Momentum(SGD):
@@ -171,11 +199,15 @@ class RMSprop(Optimizer):
         self.rho = self._in_range("rho", rho, 0, 1)
         self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
 
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:
         v = state["v"]
         v *= self.rho
-        v += (1 - self.rho) * (g * g)
-        w -= self.alpha * g / np.sqrt(v + self.epsilon)
+        add(v, 1 - self.rho, square(g))
+        if isinstance(g, SparseGradient):
+            g = g.summed()
+            w[g.rows] -= self.alpha * g.values / np.sqrt(v[g.rows] + self.epsilon)
+        else:
+            w -= self.alpha * g / np.sqrt(v + self.epsilon)
 
 
 class Adam(Optimizer):
@@ -216,13 +248,20 @@ class Adam(Optimizer):
         self.beta_2 = self._in_range("beta_2", beta_2, 0, 1)
         self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
 
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:
         m, v, t = state["m"], state["v"], self.iterations
-        m += (1 - self.beta_1) * (g - m)
-        v += (1 - self.beta_2) * (g * g - v)
+        m *= self.beta_1
+        add(m, 1 - self.beta_1, g)
+        v *= self.beta_2
+        add(v, 1 - self.beta_2, square(g))
         beta_1, beta_2 = keras_constant(self.beta_1), keras_constant(self.beta_2)
         alpha_t = self.alpha * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-        w -= alpha_t * m / (np.sqrt(v) + self.epsilon)
+        # w −= alpha_t · m / (√v + ε), all in one array: a large parameter is slow to copy.
+        step = np.sqrt(v)
+        step += self.epsilon
+        np.divide(m, step, out=step)
+        step *= alpha_t
+        w -= step
 
 
 class AdamW(Adam):
@@ -253,7 +292,7 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon)
         self.weight_decay = self._in_range("weight_decay", weight_decay, 0, math.inf)
 
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, np.ndarray]) -> None:
+    def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:
         w -= self.alpha * keras_constant(self.weight_decay) * w
         super().update(w, g, state)
 

@@ -23,6 +23,7 @@ from toolkit.scratch._gradient_check import (
     gradient_check,
     numerical_gradient,
 )
+from toolkit.scratch._graph import Input, Node
 from toolkit.scratch._initializers import (
     GlorotNormal,
     GlorotUniform,
@@ -39,6 +40,8 @@ from toolkit.scratch._losses import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
+from toolkit.scratch._model import Model
+from toolkit.scratch._network import Network
 from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
 from toolkit.scratch._regularizers import L2
 from toolkit.scratch._scalar import Scalar
@@ -67,12 +70,16 @@ __all__ = [
     "HeUniform",
     "History",
     "Initializer",
+    "Input",
     "Layer",
     "Linear",
     "Loss",
     "MeanSquaredError",
+    "Model",
     "Momentum",
     "Nesterov",
+    "Network",
+    "Node",
     "Optimizer",
     "RMSprop",
     "ReLU",

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit.errors import InvalidValueError, ShapeError
-from toolkit.scratch._losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    Loss,
-    SparseCategoricalCrossentropy,
-)
+from toolkit.scratch._layer import to_array
 
 if TYPE_CHECKING:
-    from toolkit.scratch._sequential import Sequential
+    from toolkit.scratch._network import Network
+
+# The data of a network with one input (or output), or with several.
+Arrays = np.ndarray | list[np.ndarray]
 
 
 @dataclass
@@ -53,13 +51,13 @@ class History:
 
 
 def fit(
-    network: Sequential,
-    x: np.ndarray,
-    y: np.ndarray,
+    network: Network,
+    x: Arrays,
+    y: Arrays,
     *,
     epochs: int = 1,
     batch_size: int = 32,
-    validation_data: tuple[np.ndarray, np.ndarray] | None = None,
+    validation_data: tuple[Arrays, Arrays] | None = None,
     validation_split: float = 0.0,
     shuffle: bool = True,
     seed: int | None = None,
@@ -70,8 +68,8 @@ def fit(
 
     Args:
         network: a network with a loss and an optimiser (``compile``).
-        x: inputs ``(N, …)``.
-        y: targets, ``N`` of them, in the form that the loss takes.
+        x: inputs ``(N, …)``; for a network with several inputs a list.
+        y: targets, ``N`` of them, in the form that the loss takes; for several outputs a list.
         epochs: how many times all of ``x`` is seen.
         batch_size: samples per step; the last batch of an epoch may be smaller.
         validation_data: ``(x, y)`` to measure after each epoch.
@@ -99,22 +97,25 @@ def fit(
             raise InvalidValueError(
                 where, "validation_split in (0, 1), without validation_data", repr(validation_split)
             )
-        cut = int(len(x) * (1 - validation_split))
+        n = count(x)
+        cut = int(n * (1 - validation_split))
         if cut == 0:
-            raise ShapeError(where, "samples left to train on", f"{len(x)} in all, all held out")
-        x, y, validation_data = x[:cut], y[:cut], (x[cut:], y[cut:])
+            raise ShapeError(where, "samples left to train on", f"{n} in all, all held out")
+        validation_data = take(x, slice(cut, None)), take(y, slice(cut, None))
+        x, y = take(x, slice(cut)), take(y, slice(cut))
     if validation_data is not None:
         validation_data = _check_data(network, *validation_data)
 
+    n = count(x)
     rng = np.random.default_rng(network.seed if seed is None else seed)
     history = network.history = History()
-    progress = _Progress(epochs, -(-len(x) // batch_size), verbose)
+    progress = _Progress(epochs, -(-n // batch_size), verbose)
     for epoch in range(epochs):
-        order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
-        started, total, right = time.perf_counter(), 0.0, 0.0
-        for step, first in enumerate(range(0, len(x), batch_size)):
+        order = rng.permutation(n) if shuffle else np.arange(n)
+        started, tally = time.perf_counter(), _Tally()
+        for step, first in enumerate(range(0, n, batch_size)):
             batch = order[first : first + batch_size]
-            xb, yb = x[batch], y[batch]
+            xb, yb = take(x, batch), take(y, batch)
             loss = network.train_step(xb, yb)
             if not np.isfinite(loss):
                 raise InvalidValueError(
@@ -124,13 +125,10 @@ def fit(
                     "The steps were too large: try a smaller learning rate or inputs scaled to about 1.",
                 )
             history.batch_loss.append(loss)
-            total += loss * len(batch)
-            right += _count_right(network.loss, yb, network.last_output)
-            progress.step(epoch, step, total / (first + len(batch)))
+            tally.add(loss, len(batch), network.count_right(yb))
+            progress.step(epoch, step, tally.measures["loss"])
         history.seconds.append(time.perf_counter() - started)
-        measures = {"loss": total / len(x)}
-        if is_classifier(network.loss):
-            measures["accuracy"] = right / len(x)
+        measures = tally.measures
         if validation_data is not None:
             validation = evaluate(network, *validation_data)
             measures |= {f"val_{name}": value for name, value in validation.items()}
@@ -141,44 +139,82 @@ def fit(
     return history
 
 
-def evaluate(network: Sequential, x: np.ndarray, y: np.ndarray, batch_size: int = 1024) -> dict[str, float]:
-    """Loss (with penalties) and, for classifiers, accuracy over all of ``x, y``, in inference mode."""
+def evaluate(network: Network, x: Arrays, y: Arrays, batch_size: int = 1024) -> dict[str, float]:
+    """Loss (with penalties) and, for classifiers, accuracy over all of ``x, y``, in inference mode.
+
+    As in Keras a batch counts in the loss by its samples; the accuracy counts positions that no mask leaves out.
+    """
     x, y = _check_data(network, x, y)
-    total = right = 0.0
-    for first in range(0, len(x), batch_size):
-        yb = y[first : first + batch_size]
-        y_pred = network.forward(x[first : first + batch_size])
-        total += network.data_loss(yb) * len(yb)
-        right += _count_right(network.loss, yb, y_pred)
-    measures = {"loss": total / len(x) + network.regularization()}
-    if is_classifier(network.loss):
-        measures["accuracy"] = right / len(x)
-    return measures
+    tally = _Tally()
+    for rows in _slices(count(x), batch_size):
+        yb = take(y, rows)
+        network.forward(take(x, rows))
+        tally.add(network.data_loss(yb), count(yb), network.count_right(yb))
+    return tally.measures | {"loss": tally.measures["loss"] + network.regularization()}
 
 
-def is_classifier(loss: Loss) -> bool:
-    """Whether accuracy means something for this loss."""
-    return isinstance(loss, BinaryCrossentropy | CategoricalCrossentropy | SparseCategoricalCrossentropy)
+def predict(network: Network, x: Arrays, batch_size: int = 1024) -> Arrays:
+    """The outputs for ``x``, batch by batch."""
+    x = to_arrays(network, x, network.several_inputs, "x")
+    if count(x) == 0:
+        raise ShapeError(network.where, "at least one sample", "none")
+    batches = [network.forward(take(x, rows)) for rows in _slices(count(x), batch_size)]
+    if network.several_outputs:
+        return [np.concatenate(parts) for parts in zip(*batches)]
+    return np.concatenate(batches)
 
 
-def _count_right(loss: Loss, y: np.ndarray, y_pred: np.ndarray) -> float:
-    """How many of the samples were classified correctly; for yes/no outputs, the mean over a sample's outputs."""
-    if not is_classifier(loss):
-        return 0.0
-    if isinstance(loss, BinaryCrossentropy):
-        yes = y_pred > (0 if loss.from_logits else 0.5)
-        return float((yes == (np.reshape(y, y_pred.shape) > 0.5)).reshape(len(y), -1).mean(axis=1).sum())
-    labels = y.argmax(axis=-1) if isinstance(loss, CategoricalCrossentropy) else y.reshape(y_pred.shape[:-1])
-    return float((y_pred.argmax(axis=-1) == labels).reshape(len(y), -1).mean(axis=1).sum())
+def take(arrays: Arrays, rows: np.ndarray | slice) -> Arrays:
+    """The samples ``rows`` of one array, or of each of several."""
+    return [array[rows] for array in arrays] if isinstance(arrays, list) else arrays[rows]
 
 
-def _check_data(network: Sequential, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.asarray(x), np.asarray(y)
-    if x.ndim < 2 or len(x) == 0 or y.ndim < 1 or len(x) != len(y):
+def count(arrays: Arrays) -> int:
+    """The number of samples N."""
+    return len(arrays[0]) if isinstance(arrays, list) else len(arrays)
+
+
+def _slices(n: int, batch_size: int) -> Iterator[slice]:
+    return (slice(first, first + batch_size) for first in range(0, n, batch_size))
+
+
+class _Tally:
+    """Loss and accuracies of the batches so far."""
+
+    def __init__(self) -> None:
+        self.loss = np.zeros(2)
+        self.right: dict[str, np.ndarray] = {}
+
+    def add(self, loss: float, samples: int, right: dict[str, np.ndarray]) -> None:
+        self.loss += loss * samples, samples
+        for name, counts in right.items():
+            self.right[name] = self.right.get(name, 0) + counts
+
+    @property
+    def measures(self) -> dict[str, float]:
+        total, samples = self.loss
+        accuracies = {name: float(right / max(counted, 1)) for name, (right, counted) in self.right.items()}
+        return {"loss": float(total / samples)} | accuracies
+
+
+def to_arrays(network: Network, values: Arrays, several: bool, name: str) -> Arrays:
+    """``values`` as an array; where the network has several inputs (or outputs), as a list of arrays."""
+    if not several:
+        return to_array(values, None, name, network.where)
+    if not isinstance(values, list | tuple):
+        raise ShapeError(network.where, f"{name} as a list of arrays", type(values).__name__)
+    return [to_array(array, None, name, network.where) for array in values]
+
+
+def _check_data(network: Network, x: Arrays, y: Arrays) -> tuple[Arrays, Arrays]:
+    x = to_arrays(network, x, network.several_inputs, "x")
+    y = to_arrays(network, y, network.several_outputs, "y")
+    inputs, targets = (v if isinstance(v, list) else [v] for v in (x, y))
+    fit_together = len({array.shape[:1] for array in inputs + targets}) == 1
+    if not fit_together or count(x) == 0 or min(array.ndim for array in inputs) < 2:
+        shapes = [" and ".join(str(array.shape) for array in arrays) for arrays in (inputs, targets)]
         raise ShapeError(
-            f"Sequential {network.name!r}",
-            "x (N, …) and y with the same N ≥ 1",
-            f"x of shape {x.shape} and y of shape {y.shape}",
+            network.where, "x (N, …) and y with the same N ≥ 1", f"x of shape {shapes[0]} and y of shape {shapes[1]}"
         )
     return x, y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import InvalidValueError, ShapeError
@@ -19,7 +19,6 @@ class Node:
     Attributes:
         shape: the shape of one sample, without the batch axis; None along an axis of any length.
         call: the call whose output it is; None for an input.
-        name: the input's name, or the name of the layer.
     """
 
     def __init__(self, shape: Shape, call: Call | None = None, name: str | None = None) -> None:
@@ -29,9 +28,8 @@ class Node:
 
     @property
     def name(self) -> str:
-        if self.call is not None:
-            return self.call.layer.name
-        return self._given_name or "input"
+        """What errors and tables call it."""
+        return self.call.layer.name if self.call is not None else self._given_name or "input"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Node:
         return self  # it stands for a value and holds none: copies of a network can share it
@@ -62,6 +60,15 @@ class Call:
         """The shape of the input, of several inputs a tuple of shapes."""
         shapes = tuple(node.shape for node in self.inputs)
         return shapes if self.as_list else shapes[0]
+
+    def gather(self, values: Mapping[Node, Any]) -> Any:
+        """The inputs' values, one or a list, as the layer takes them; None where there is none."""
+        found = [values.get(node) for node in self.inputs]
+        return found if self.as_list else found[0]
+
+    def per_output(self, y: Any) -> dict[Node, Any]:
+        """The output's values, one or a list, by their nodes."""
+        return dict(zip(self.outputs, y if isinstance(y, list | tuple) else [y]))
 
     def __repr__(self) -> str:
         return f"<Call of {self.layer.where} on {', '.join(node.name for node in self.inputs)}>"

@@ -14,7 +14,7 @@ WITH_EQUATIONS = [
 
 
 def test_every_concrete_class_of_the_engine_has_equations():
-    bases = (scratch.Layer, scratch.Loss, scratch.Optimizer, scratch.Initializer, scratch.L2, scratch.Sequential)
+    bases = (scratch.Layer, scratch.Loss, scratch.Optimizer, scratch.Initializer, scratch.L2, scratch.Network)
     concrete = {
         cls
         for cls in (getattr(scratch, name) for name in scratch.__all__)

@@ -7,14 +7,15 @@ in float64 with ``h = 1e-5`` some nine digits of it are right.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from toolkit.errors import CallOrderError, GradientMismatchError, InvalidValueError, ShapeError
 from toolkit.scratch._layer import Layer
-from toolkit.scratch._sequential import Sequential
+from toolkit.scratch._network import Network
 
 
 def numerical_gradient(
@@ -65,10 +66,11 @@ class GradientReport:
 
 
 def gradient_check(
-    target: Layer | Sequential,
-    x: np.ndarray,
-    y: np.ndarray | None = None,
+    target: Layer | Network,
+    x: np.ndarray | Sequence[np.ndarray],
+    y: np.ndarray | Sequence[np.ndarray] | None = None,
     *,
+    mask: np.ndarray | Sequence[np.ndarray | None] | None = None,
     h: float = 1e-5,
     rtol: float = 1e-6,
     atol: float = 1e-8,
@@ -78,22 +80,24 @@ def gradient_check(
 ) -> GradientReport:
     """Compares every gradient of a layer or network with central differences, in float64.
 
-    The check works on a float64 copy, so ``target`` keeps its parameters, gradients and random state.
+    The check works on a float64 copy, so ``target`` keeps its parameters, gradients, averages and random state.
 
     Args:
         target: a layer, or a network with a loss (``compile``).
-        x: inputs ``(N, …)``.
+        x: inputs ``(N, …)``; several as a list of arrays.
         y: the targets, for a network. For a layer a random ``dy`` stands for the rest of a network.
+        mask: the mask of ``x``, for a layer that takes one; of several inputs a list.
         h: step of the differences.
         rtol: allowed difference relative to the larger of the two values.
         atol: allowed absolute difference; rounding alone makes about 1e-10.
-        training: whether dropout is on (with the same mask throughout).
+        training: whether dropout is on (with the same random numbers throughout) and batches are normalised.
         samples: compare only this many elements of each tensor, chosen at random; None compares all. Each
             element costs two forward passes, so use it for anything larger than a toy.
         seed: fixes the random ``dy`` and the choice of samples.
 
     Returns:
-        The largest relative error for each parameter and, for a layer, for ``dx``.
+        The largest relative error for each parameter and, for a layer, for ``dx`` (``dx1``, ``dx2``, … of several
+        inputs); an input without a gradient, such as word numbers, is left out.
 
     Raises:
         GradientMismatchError: a gradient is wrong; names the tensor, the worst index and both values.
@@ -101,31 +105,28 @@ def gradient_check(
         ShapeError: a network without ``y``.
         InvalidValueError: ``target`` is neither layer nor network.
     """
-    x = np.array(x, dtype=np.float64)
+    inputs = _inputs(x)
     twin = _in_float64(target)
-    if not twin.built:
-        twin.build(x.shape[1:], **({} if isinstance(twin, Sequential) else {"dtype": "float64"}))
     rng = np.random.default_rng(seed)
-    if isinstance(twin, Sequential):
-        _check_trainable(twin, y)
-        gradients, scalar = _of_network(twin, x, y, training)
+    if isinstance(twin, Network):
+        gradients, scalar = _of_network(twin, inputs, y, training)
     else:
-        gradients, scalar = _of_layer(twin, x, training, rng)
+        gradients, scalar = _of_layer(twin, inputs, mask, training, rng)
 
     errors = {}
     for key, gradient in gradients.items():
 
         def loss_at(values: np.ndarray, key: str = key) -> float:
-            replay = copy.deepcopy(twin) if training else twin  # in training: the same dropout mask each time
-            if key == "x":
-                return scalar(replay, values)
+            replay = copy.deepcopy(twin) if training else twin  # in training: the same random numbers each time
+            if key in inputs:
+                return scalar(replay, inputs | {key: values})
             kept = replay.params[key].copy()
             replay.params[key][...] = values
-            value = scalar(replay, x)
+            value = scalar(replay, inputs)
             replay.params[key][...] = kept
             return value
 
-        tensor = x if key == "x" else twin.params[key]
+        tensor = inputs[key] if key in inputs else twin.params[key]
         chosen = None
         if samples is not None and samples < tensor.size:
             flat = rng.choice(tensor.size, samples, replace=False)
@@ -178,50 +179,70 @@ def compare_gradients(
     return float(difference.max() / max(scale.max(), np.finfo(np.float64).tiny))
 
 
-_Gradients = dict[str, np.ndarray]
+_Arrays = dict[str, np.ndarray]
 
 
-def _check_trainable(network: Sequential, y: np.ndarray | None) -> None:
+def _inputs(x: np.ndarray | Sequence[np.ndarray]) -> _Arrays:
+    """The inputs by their names: x, or x1, x2, … where ``x`` is a list of batches. Integers stay integers."""
+    several = isinstance(x, list | tuple) and all(isinstance(values, np.ndarray) and values.ndim > 1 for values in x)
+    named = {f"x{k}": values for k, values in enumerate(x, 1)} if several else {"x": np.array(x)}
+    return {name: v if v.dtype.kind in "iub" else v.astype(np.float64) for name, v in named.items()}
+
+
+def _argument(inputs: _Arrays) -> np.ndarray | list[np.ndarray]:
+    return inputs["x"] if "x" in inputs else list(inputs.values())
+
+
+def _of_network(
+    network: Network, inputs: _Arrays, y: np.ndarray | Sequence[np.ndarray] | None, training: bool
+) -> tuple[_Arrays, Callable[[Network, _Arrays], float]]:
+    """The gradients of a network and its loss as a function of network and inputs."""
     if network.loss is None:
         raise CallOrderError("gradient_check", "a network with a loss", "none", "Call compile first.")
     if y is None:
         raise ShapeError("gradient_check", "targets y for a network", "none")
 
-
-def _of_network(
-    network: Sequential, x: np.ndarray, y: np.ndarray, training: bool
-) -> tuple[_Gradients, Callable[[Sequential, np.ndarray], float]]:
-    """The gradients of a network and its loss as a function of network and input."""
-
-    def loss(network: Sequential, x: np.ndarray) -> float:
-        network.forward(x, training)
+    def loss(network: Network, inputs: _Arrays) -> float:
+        network.forward(_argument(inputs), training)
         return network.data_loss(y) + network.regularization()
 
-    _, gradients = copy.deepcopy(network).loss_and_gradients(x, y, training)
+    if not network.built:
+        network.build(inputs["x"].shape[1:])
+    _, gradients = copy.deepcopy(network).loss_and_gradients(_argument(inputs), y, training)
     return gradients, loss
 
 
 def _of_layer(
-    layer: Layer, x: np.ndarray, training: bool, rng: np.random.Generator
-) -> tuple[_Gradients, Callable[[Layer, np.ndarray], float]]:
+    layer: Layer, inputs: _Arrays, mask: Any, training: bool, rng: np.random.Generator
+) -> tuple[_Arrays, Callable[[Layer, _Arrays], float]]:
     """The gradients of a layer under a random ``dy``, and ``Σ y·dy``, the number whose gradients they are."""
+    options = {} if mask is None else {"mask": mask}
+
+    def outputs(layer: Layer, inputs: _Arrays) -> list[np.ndarray]:
+        y = layer.forward(_argument(inputs), training, **options)
+        return y if isinstance(y, list | tuple) else [y]
+
+    def weighted_output(layer: Layer, inputs: _Arrays) -> float:
+        return sum(float((y * d).sum()) for y, d in zip(outputs(layer, inputs), dy)) + layer.regularization()
+
+    if not layer.built:
+        shapes = tuple(values.shape[1:] for values in inputs.values())
+        layer.build(shapes[0] if "x" in inputs else shapes, dtype="float64")
     start = copy.deepcopy(layer)
-    dy = rng.standard_normal(start.forward(x, training).shape)
-    dx = start.backward(dy)
-
-    def weighted_output(layer: Layer, x: np.ndarray) -> float:
-        return float((layer.forward(x, training) * dy).sum()) + layer.regularization()
-
-    return {"x": dx, **start.grads}, weighted_output
+    dy = [rng.standard_normal(y.shape) for y in outputs(start, inputs)]
+    dx = start.backward(dy if len(dy) > 1 else dy[0])
+    named = zip(inputs, dx if isinstance(dx, list | tuple) else [dx])
+    return {name: d for name, d in named if d is not None} | start.grads, weighted_output
 
 
-def _in_float64(target: Layer | Sequential) -> Layer | Sequential:
-    """A copy whose parameters are float64; the original is unchanged."""
-    if not isinstance(target, Layer | Sequential):
+def _in_float64(target: Layer | Network) -> Layer | Network:
+    """A copy whose arrays are float64; the original is unchanged."""
+    if not isinstance(target, Layer | Network):
         raise InvalidValueError("gradient_check", "a scratch layer or network", repr(target))
     twin = copy.deepcopy(target)
-    for layer in twin.layers if isinstance(twin, Sequential) else [twin]:
+    for layer in twin.layers if isinstance(twin, Network) else [twin]:
         layer.dtype = np.dtype("float64")
-        layer.params = {key: p.astype(np.float64) for key, p in layer.params.items()}
+        for arrays in (layer.params, layer.non_trainable):
+            arrays |= {key: array.astype(np.float64) for key, array in arrays.items()}
     twin.dtype = np.dtype("float64")
     return twin

@@ -86,9 +86,8 @@ class Sigmoid(Activation):
     equations = Equations((r"a = \frac{1}{1 + e^{-z}}",), (r"dz = da \odot a \odot (1 - a)",), _ELEMENTWISE)
 
     def activate(self, z: np.ndarray) -> np.ndarray:
-        # exp of a negative number never overflows; for z < 0 the fraction is expanded by exp(z).
-        e = np.exp(-np.abs(z))
-        return np.where(z >= 0, 1, e) / (1 + e)
+        with np.errstate(over="ignore"):  # far to the left exp(−z) is infinite and the fraction 0, as it should be
+            return 1 / (1 + np.exp(-z))
 
     def gradient(self, z: np.ndarray, a: np.ndarray, da: np.ndarray) -> np.ndarray:
         return da * a * (1 - a)

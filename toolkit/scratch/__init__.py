@@ -13,6 +13,7 @@ results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithm
 """
 
 from toolkit.scratch._activations import ACTIVATIONS, GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from toolkit.scratch._attention import Attention
 from toolkit.scratch._dense import Dense
 from toolkit.scratch._dropout import Dropout
 from toolkit.scratch._equations import Equations
@@ -30,6 +31,8 @@ from toolkit.scratch._initializers import (
     HeNormal,
     HeUniform,
     Initializer,
+    Orthogonal,
+    RandomUniform,
     Zeros,
 )
 from toolkit.scratch._layer import Layer
@@ -41,6 +44,7 @@ from toolkit.scratch._losses import (
     SparseCategoricalCrossentropy,
 )
 from toolkit.scratch._model import Model
+from toolkit.scratch._multi_head_attention import MultiHeadAttention
 from toolkit.scratch._network import Network
 from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
 from toolkit.scratch._regularizers import L2
@@ -58,6 +62,7 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "Attention",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "Dense",
@@ -77,11 +82,14 @@ __all__ = [
     "MeanSquaredError",
     "Model",
     "Momentum",
+    "MultiHeadAttention",
     "Nesterov",
     "Network",
     "Node",
     "Optimizer",
+    "Orthogonal",
     "RMSprop",
+    "RandomUniform",
     "ReLU",
     "Scalar",
     "Sequential",

@@ -9,6 +9,19 @@ from toolkit.scratch._equations import Equations
 from toolkit.scratch._layer import Layer
 
 
+def check_rate(rate: float, where: str) -> float:
+    """Returns ``rate`` as a float; raises InvalidValueError unless it lies in [0, 1)."""
+    if not 0 <= rate < 1:
+        raise InvalidValueError(where, "a rate in [0, 1)", repr(rate))
+    return float(rate)
+
+
+def draw_mask(rng: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: np.dtype) -> np.ndarray:
+    """What dropout multiplies by: 0 with probability ``rate``, else ``1/(1−rate)``."""
+    keep = rng.random(shape, dtype=dtype) >= rate
+    return keep.astype(dtype) / (1 - rate)
+
+
 class Dropout(Layer):
     """Sets a random share of the inputs to zero in training; does nothing otherwise.
 
@@ -40,9 +53,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, *, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name=name)
-        if not 0 <= rate < 1:
-            raise InvalidValueError(self.where, "a rate in [0, 1)", repr(rate))
-        self.rate = float(rate)
+        self.rate = check_rate(rate, self.where)
         self.seed = seed
         self.mask: np.ndarray | None = None
         self._rng = np.random.default_rng(0 if seed is None else seed)
@@ -55,10 +66,7 @@ class Dropout(Layer):
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Returns ``x ⊙ m`` in training, ``x`` otherwise."""
         x = self.check_input(x)
-        self.mask = None
-        if training and self.rate > 0:
-            keep = self._rng.random(x.shape, dtype=self.dtype) >= self.rate
-            self.mask = keep.astype(self.dtype) / (1 - self.rate)
+        self.mask = draw_mask(self._rng, x.shape, self.rate, self.dtype) if training and self.rate > 0 else None
         self._cache = x.shape, self.mask
         return x if self.mask is None else x * self.mask
 

@@ -257,7 +257,7 @@ class Adam(Optimizer):
         beta_1, beta_2 = keras_constant(self.beta_1), keras_constant(self.beta_2)
         alpha_t = self.alpha * math.sqrt(1 - beta_2**t) / (1 - beta_1**t)
         # w −= alpha_t · m / (√v + ε), all in one array: a large parameter is slow to copy.
-        step = np.sqrt(v)
+        step = np.sqrt(v, out=np.empty_like(v))  # without out, the root of a single number is no array
         step += self.epsilon
         np.divide(m, step, out=step)
         step *= alpha_t

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import scratch
-from toolkit.errors import InvalidValueError
+from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.scratch._initializers import INITIALIZERS, compute_fans
 
 SHAPE = (300, 200)
@@ -17,6 +17,8 @@ CASES = {
     "glorot_normal": ("GlorotNormal", 2 / 500),
     "he_uniform": ("HeUniform", 2 / 300),
     "he_normal": ("HeNormal", 2 / 300),
+    "uniform": ("RandomUniform", 0.05**2 / 3),
+    "orthogonal": ("Orthogonal", 1 / 300),
 }
 
 
@@ -36,7 +38,8 @@ def test_distribution_matches_keras(name):
     np.testing.assert_allclose(
         np.quantile(values, quantiles)[inner] / spread, np.quantile(expected, quantiles)[inner] / spread, atol=0.03
     )
-    assert abs(np.abs(values).max() / np.abs(expected).max() - 1) < 0.01
+    if name != "orthogonal":  # the others have a largest value that is possible
+        assert abs(np.abs(values).max() / np.abs(expected).max() - 1) < 0.01
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (7,), (3, 3, 2, 4), ()])
@@ -59,6 +62,32 @@ def test_zeros_and_aliases():
     assert INITIALIZERS["xavier_normal"] is scratch.GlorotNormal is scratch.XavierNormal
 
 
+@pytest.mark.parametrize("shape", [(5, 5), (7, 3), (3, 7), (2, 3, 4), (2, 2, 9)])
+def test_orthogonal_has_orthonormal_columns_or_rows(shape):
+    W = scratch.Orthogonal(gain=2.0)(shape, np.random.default_rng(0), np.dtype("float64")).reshape(-1, shape[-1])
+    product = W.T @ W if W.shape[0] >= W.shape[1] else W @ W.T
+    np.testing.assert_allclose(product, 4 * np.eye(min(W.shape)), atol=1e-12)
+
+
+def test_orthogonal_prefers_no_rotation():
+    # A fair rotation has every sign as often as the other; QR without the correction makes W[0, 0] negative always.
+    rng = np.random.default_rng(0)
+    signs = [np.sign(scratch.Orthogonal()((3, 3), rng, np.dtype("float64"))[0, 0]) for _ in range(400)]
+    assert abs(np.mean(signs)) < 0.2  # four standard deviations
+
+
+def test_random_uniform_stays_between_its_bounds():
+    values = scratch.RandomUniform(2, 3)((50, 40), np.random.default_rng(0), np.dtype("float64"))
+    assert 2 <= values.min() < 2.01
+    assert 2.99 < values.max() <= 3
+
+
 def test_initializer_errors():
+    with pytest.raises(InvalidValueError, match="minval ≤ maxval"):
+        scratch.RandomUniform(1, 0)
+    with pytest.raises(InvalidValueError, match="finite gain"):
+        scratch.Orthogonal(float("nan"))
+    with pytest.raises(ShapeError, match=r"at least two axes, received \(3,\)"):
+        scratch.Orthogonal()((3,), np.random.default_rng(0), np.dtype("float32"))
     with pytest.raises(InvalidValueError, match="he_uniform"):
         scratch.Dense(2, kernel_initializer="normal").build((2,))

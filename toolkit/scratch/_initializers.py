@@ -53,6 +53,28 @@ class Zeros(Initializer):
         return np.zeros(shape, dtype)
 
 
+class RandomUniform(Initializer):
+    """Uniform between two bounds, whatever the shape; Keras's default for embeddings.
+
+    Args:
+        minval: the lower bound.
+        maxval: the upper bound.
+
+    Raises:
+        InvalidValueError: the bounds are not finite numbers in this order.
+    """
+
+    equations = Equations((r"W_{ij} \sim U(\ell, u)",), symbols=_SYMBOLS | {r"\ell, u": r"\mathbb{R}"})
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05) -> None:
+        if not -math.inf < minval <= maxval < math.inf:
+            raise InvalidValueError("RandomUniform", "minval ≤ maxval, both finite", f"{minval!r}, {maxval!r}")
+        self.minval, self.maxval = float(minval), float(maxval)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+        return rng.uniform(self.minval, self.maxval, shape).astype(dtype)
+
+
 class GlorotUniform(Initializer):
     """Uniform with variance ``2 / (fan_in + fan_out)``; Keras's default, made for tanh and linear units."""
 
@@ -112,6 +134,44 @@ class HeNormal(Initializer):
         return truncated_normal(math.sqrt(2 / compute_fans(shape)[0]), shape, rng, dtype)
 
 
+class Orthogonal(Initializer):
+    """A random rotation: it changes the length of no vector, so a state keeps its size over many time steps.
+
+    ``W`` has orthonormal columns, or orthonormal rows if it is wider than high. More than two axes are a matrix
+    whose columns are the last axis.
+
+    Args:
+        gain: a factor for all of ``W``.
+
+    Raises:
+        InvalidValueError: ``gain`` is not a finite number.
+        ShapeError: at call, a shape with fewer than two axes.
+    """
+
+    equations = Equations(
+        (
+            r"A_{ij} \sim \mathcal{N}(0, 1), \quad A = QR",
+            r"W = \gamma\, Q \operatorname{diag}(\operatorname{sign} R_{jj})",
+        ),
+        symbols=_SYMBOLS | {"A": r"\mathbb{R}^{n_{in} \times n_{out}}", r"\gamma": r"\mathbb{R}"},
+        source="Saxe, McClelland and Ganguli (2014), arXiv:1312.6120",
+    )
+
+    def __init__(self, gain: float = 1.0) -> None:
+        if not math.isfinite(gain):
+            raise InvalidValueError("Orthogonal", "a finite gain", repr(gain))
+        self.gain = float(gain)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
+        if len(shape) < 2:
+            raise ShapeError("Orthogonal", "a shape with at least two axes", f"{shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        Q, R = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        # The signs make the rotation uniform among all: QR alone prefers some (Mezzadri 2007).
+        W = Q * np.sign(np.diagonal(R))
+        return (self.gain * (W if rows >= columns else W.T)).reshape(shape).astype(dtype)
+
+
 def truncated_normal(std: float, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype) -> np.ndarray:
     """Draws from a zero-mean normal without its tails; ``std`` is that of what is left.
 
@@ -131,6 +191,9 @@ INITIALIZERS: dict[str, type[Initializer]] = {
     "xavier_normal": GlorotNormal,
     "he_uniform": HeUniform,
     "he_normal": HeNormal,
+    "uniform": RandomUniform,
+    "random_uniform": RandomUniform,
+    "orthogonal": Orthogonal,
 }
 
 

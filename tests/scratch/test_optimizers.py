@@ -168,3 +168,59 @@ def test_a_refused_step_changes_nothing():
 def test_option_errors(make):
     with pytest.raises(InvalidValueError, match=r"in \[0"):
         make()
+
+
+CLIPPING = [
+    {"clipnorm": 0.5},
+    {"clipvalue": 0.3},
+    {"global_clipnorm": 0.7},
+    {"clipnorm": 50.0},
+    {"global_clipnorm": 90.0},
+]
+
+
+@pytest.mark.parametrize("clipping", CLIPPING, ids=lambda clipping: "{}={}".format(*next(iter(clipping.items()))))
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+def test_clipping_matches_keras(name, clipping, rng):
+    """Dense and sparse gradients, of which some are longer than the limit and some are not."""
+    import keras
+    import tensorflow as tf
+
+    params = {"E": rng.standard_normal((5, 3)), "W": rng.standard_normal((4, 2)), "b": rng.standard_normal(2)}
+    variables = [keras.Variable(p, dtype="float64") for p in params.values()]
+    ours = getattr(scratch, name)(0.1, **clipping)
+    theirs = getattr(keras.optimizers, name)(0.1, **clipping)
+    rows = np.array([1, 3, 1, 0])
+    for _ in range(3):
+        values, dW, db = rng.standard_normal((4, 3)), rng.standard_normal((4, 2)), 0.1 * rng.standard_normal(2)
+        ours.step(params, {"E": scratch.SparseGradient(rows, values, (5, 3)), "W": dW, "b": db})
+        sparse = tf.IndexedSlices(tf.constant(values), tf.constant(rows), tf.constant([5, 3]))
+        theirs.apply([sparse, tf.constant(dW), tf.constant(db)], variables)
+    for p, variable in zip(params.values(), variables, strict=True):
+        np.testing.assert_allclose(p, variable.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_clipping_matches_hand_example():
+    # ‖(3, 4)‖ = 5 and ‖(3, 4), (12)‖ = 13. Learning rate 1 and w = 0: the new w is −g.
+    for clipping, expected in (
+        ({"clipnorm": 2.5}, ([-1.5, -2.0], [-2.5])),
+        ({"clipnorm": 5.0}, ([-3.0, -4.0], [-5.0])),
+        ({"clipvalue": 3.5}, ([-3.0, -3.5], [-3.5])),
+        ({"global_clipnorm": 6.5}, ([-1.5, -2.0], [-6.0])),
+    ):
+        params, grads = {"a": np.zeros(2), "b": np.zeros(1)}, {"a": np.array([3.0, 4.0]), "b": np.array([12.0])}
+        scratch.SGD(1.0, **clipping).step(params, grads)
+        np.testing.assert_allclose(params["a"], expected[0])
+        np.testing.assert_allclose(params["b"], expected[1])
+        np.testing.assert_array_equal(grads["a"], [3, 4])
+
+
+def test_clipping_errors():
+    with pytest.raises(InvalidValueError, match="one of clipnorm, clipvalue, global_clipnorm, received clipnorm and"):
+        scratch.Adam(clipnorm=1.0, clipvalue=1.0)
+    with pytest.raises(InvalidValueError, match="clipnorm above 0"):
+        scratch.SGD(clipnorm=0)
+    with pytest.raises(InvalidValueError, match="clipvalue in"):
+        scratch.RMSprop(clipvalue="much")
+    with pytest.raises(TypeError, match="clip"):
+        scratch.Adam(clip=1.0)

@@ -18,11 +18,10 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.scratch._clipping import Gradient, clip_by_global_norm, clip_by_norm, clip_by_value, square
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._layer import keras_constant
 from toolkit.scratch._sparse_gradient import SparseGradient
-
-Gradient = np.ndarray | SparseGradient
 
 _SYMBOLS = {"w": r"\mathbb{R}^{n}", "g": r"\mathbb{R}^{n}", r"\alpha": r"\mathbb{R}_{>0}"}
 
@@ -36,20 +35,18 @@ def add(w: np.ndarray, factor: float, g: Gradient) -> None:
         w += factor * g
 
 
-def square(g: Gradient) -> Gradient:
-    """``g²``, element by element.
-
-    Of a sparse gradient every entry is squared before the entries of one row are summed. The papers square the
-    sum; Keras on TensorFlow does this, and where an id occurs several times in a batch the two differ.
-    """
-    return g.with_values(g.values * g.values) if isinstance(g, SparseGradient) else g * g
-
-
 class Optimizer(ABC):
     """Base of the optimisers.
 
+    Every optimiser can clip the gradients before it uses them, in one of three ways that its constructor takes by
+    name, each a positive limit c: ``clipnorm``, ``g · c / max(‖g‖, c)`` for each parameter by itself;
+    ``global_clipnorm``, the same with the norm of all gradients together; ``clipvalue``, ``min(max(g, −c), c)``.
+
     Attributes:
         learning_rate: α; may be changed between steps.
+        clipnorm: the largest norm of each gradient, or None.
+        clipvalue: the largest size of each element, or None.
+        global_clipnorm: the largest norm of all gradients taken as one vector, or None.
         iterations: how many steps have been taken.
         state: for each parameter its running averages, e.g. ``{"dense/W": {"m": …, "v": …}}``.
         equations: one update as LaTeX, with ``w`` a parameter and ``g = ∂L/∂w``.
@@ -58,8 +55,23 @@ class Optimizer(ABC):
     equations: ClassVar[Equations]
     slots: tuple[str, ...] = ()
 
-    def __init__(self, learning_rate: float) -> None:
+    def __init__(
+        self,
+        learning_rate: float,
+        *,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+    ) -> None:
         self.learning_rate = self._in_range("learning_rate", learning_rate, 0, math.inf)
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        chosen = {name: limit for name, limit in limits.items() if limit is not None}
+        for name, limit in chosen.items():
+            if self._in_range(name, limit, 0, math.inf) == 0:
+                raise InvalidValueError(type(self).__name__, f"{name} above 0, or None", repr(limit))
+        if len(chosen) > 1:
+            raise InvalidValueError(type(self).__name__, f"one of {', '.join(limits)}", f"{' and '.join(chosen)}")
         self.iterations = 0
         self.state: dict[str, dict[str, np.ndarray]] = {}
         self._trained: dict[str, np.ndarray] = {}
@@ -82,8 +94,19 @@ class Optimizer(ABC):
         """
         self._check(params, grads)
         self.iterations += 1
+        clipped = self.clip({key: grads[key] for key in params})
         for key, w in params.items():
-            self.update(w, grads[key], self.state[key])
+            self.update(w, clipped[key], self.state[key])
+
+    def clip(self, grads: dict[str, Gradient]) -> dict[str, Gradient]:
+        """The gradients that a step uses: clipped if that was asked for; ``grads`` is unchanged."""
+        if self.clipnorm is not None:
+            return {key: clip_by_norm(g, self.clipnorm) for key, g in grads.items()}
+        if self.clipvalue is not None:
+            return {key: clip_by_value(g, self.clipvalue) for key, g in grads.items()}
+        if self.global_clipnorm is not None:
+            return clip_by_global_norm(grads, self.global_clipnorm)
+        return grads
 
     def reset(self) -> None:
         """Forgets all running averages and the step count."""
@@ -132,8 +155,10 @@ class SGD(Optimizer):
 
     equations = Equations((r"w \leftarrow w - \alpha g",), symbols=_SYMBOLS, source="Robbins and Monro (1951)")
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
-        super().__init__(learning_rate)
+    def __init__(
+        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, **clipping: float | None
+    ) -> None:
+        super().__init__(learning_rate, **clipping)
         self.momentum = self._in_range("momentum", momentum, 0, 1)
         self.nesterov = nesterov
         self.slots = ("v",) if self.momentum else ()
@@ -161,8 +186,8 @@ class Momentum(SGD):
         source="Polyak (1964)",
     )
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9) -> None:
-        super().__init__(learning_rate, momentum)
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, **clipping: float | None) -> None:
+        super().__init__(learning_rate, momentum, **clipping)
 
 
 class Nesterov(SGD):
@@ -174,8 +199,8 @@ class Nesterov(SGD):
         source="Nesterov (1983); Sutskever et al. (2013)",
     )
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9) -> None:
-        super().__init__(learning_rate, momentum, nesterov=True)
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, **clipping: float | None) -> None:
+        super().__init__(learning_rate, momentum, nesterov=True, **clipping)
 
 
 class RMSprop(Optimizer):
@@ -194,8 +219,10 @@ class RMSprop(Optimizer):
     )
     slots = ("v",)
 
-    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7) -> None:
-        super().__init__(learning_rate)
+    def __init__(
+        self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, **clipping: float | None
+    ) -> None:
+        super().__init__(learning_rate, **clipping)
         self.rho = self._in_range("rho", rho, 0, 1)
         self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
 
@@ -242,8 +269,9 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        **clipping: float | None,
     ) -> None:
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, **clipping)
         self.beta_1 = self._in_range("beta_1", beta_1, 0, 1)
         self.beta_2 = self._in_range("beta_2", beta_2, 0, 1)
         self.epsilon = self._in_range("epsilon", epsilon, 0, math.inf)
@@ -288,8 +316,9 @@ class AdamW(Adam):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
+        **clipping: float | None,
     ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **clipping)
         self.weight_decay = self._in_range("weight_decay", weight_decay, 0, math.inf)
 
     def update(self, w: np.ndarray, g: Gradient, state: dict[str, np.ndarray]) -> None:

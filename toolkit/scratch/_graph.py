@@ -46,12 +46,15 @@ class Call:
         inputs: the nodes that it is called on.
         outputs: the nodes that it makes.
         as_list: whether the layer takes its inputs as a list.
+        sees_mask: False where the layer computes as if there was no mask. It hands the mask on all the same: so
+            Keras treats a recurrent layer with an initial state, unless the mask is passed by hand.
     """
 
     def __init__(self, layer: Layer, inputs: Sequence[Node], as_list: bool) -> None:
         self.layer = layer
         self.inputs = tuple(inputs)
         self.as_list = as_list
+        self.sees_mask = True
         shape = _output_shape(layer, self.input_shape)
         self.outputs = tuple(Node(s, self) for s in (shape if are_several(shape) else [shape]))
 

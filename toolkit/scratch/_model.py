@@ -148,7 +148,8 @@ class Model(Network):
         masks: dict[Node, np.ndarray | None] = {}
         self._caches = []
         for call in self.calls:
-            y, mask = forward_with_mask(call.layer, call.gather(values), call.gather(masks), training)
+            x, mask = call.gather(values), call.gather(masks)
+            y, mask = forward_with_mask(call.layer, x, mask, training, call.sees_mask)
             values |= call.per_output(y)
             masks |= call.per_output(mask)
             self._caches.append(call.layer._cache)

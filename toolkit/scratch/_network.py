@@ -38,9 +38,9 @@ def numbered(given: Sequence[str | None], kinds: Sequence[str], where: str) -> l
     return names
 
 
-def forward_with_mask(layer: Layer, x: Arrays, mask: Any, training: bool) -> tuple[Arrays, Any]:
+def forward_with_mask(layer: Layer, x: Arrays, mask: Any, training: bool, sees_mask: bool = True) -> tuple[Arrays, Any]:
     """The output of a layer and the output's mask."""
-    y = layer.forward(x, training, mask=mask) if layer.uses_mask else layer.forward(x, training)
+    y = layer.forward(x, training, mask=mask) if layer.uses_mask and sees_mask else layer.forward(x, training)
     return y, layer.compute_mask(x, mask)
 
 

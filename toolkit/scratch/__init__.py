@@ -25,6 +25,7 @@ from toolkit.scratch._gradient_check import (
     numerical_gradient,
 )
 from toolkit.scratch._graph import Input, Node
+from toolkit.scratch._gru import GRU
 from toolkit.scratch._initializers import (
     GlorotNormal,
     GlorotUniform,
@@ -43,13 +44,16 @@ from toolkit.scratch._losses import (
     MeanSquaredError,
     SparseCategoricalCrossentropy,
 )
+from toolkit.scratch._lstm import LSTM
 from toolkit.scratch._model import Model
 from toolkit.scratch._multi_head_attention import MultiHeadAttention
 from toolkit.scratch._network import Network
 from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
+from toolkit.scratch._recurrent import Recurrent
 from toolkit.scratch._regularizers import L2
 from toolkit.scratch._scalar import Scalar
 from toolkit.scratch._sequential import Sequential
+from toolkit.scratch._simple_rnn import SimpleRNN
 from toolkit.scratch._sparse_gradient import SparseGradient
 
 XavierUniform, XavierNormal = GlorotUniform, GlorotNormal
@@ -57,7 +61,9 @@ XavierUniform, XavierNormal = GlorotUniform, GlorotNormal
 __all__ = [
     "ACTIVATIONS",
     "GELU",
+    "GRU",
     "L2",
+    "LSTM",
     "SGD",
     "Activation",
     "Adam",
@@ -91,9 +97,11 @@ __all__ = [
     "RMSprop",
     "RandomUniform",
     "ReLU",
+    "Recurrent",
     "Scalar",
     "Sequential",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "SparseCategoricalCrossentropy",
     "SparseGradient",

@@ -208,11 +208,17 @@ def data(ctx: typer.Context) -> None:
     table = Table(caption=f"cache: {datasets.cache_dir()}", caption_justify="left")
     for heading in ("Name", "Title", "State", "MB", "Note"):
         table.add_column(heading, justify="right" if heading == "MB" else "left")
+    kind = None
     for name, info in datasets.catalogue().items():
+        if info.kind != kind:
+            kind = info.kind
+            table.add_section()
+            table.add_row(Text(kind, style="bold"))
         status = datasets.status(name)
         note = status.note or (f"toolkit data fetch {name}" if status.state in ("missing", "damaged") else "")
         style = {"missing": "yellow", "damaged": "red"}.get(status.state, "green")
-        size = f"{info.size_bytes / 1e6:.1f}"
+        megabytes = (status.size_bytes or info.size_bytes) / 1e6
+        size = f"{megabytes:.1f}" if megabytes >= 0.05 else "< 0.1" if megabytes else "–"
         table.add_row(name, Text(info.title), Text(status.state, style=style), size, Text(note))
     out.print(table)
 

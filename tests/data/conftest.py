@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.data._catalogue import DatasetInfo, FileInfo
+from toolkit.data._info import FileInfo, ImagesInfo
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -88,7 +88,7 @@ def make_info():
             "files": [_file_info(name, content) for name, content in files.items()],
             "stand_in": "mnist5k",
         }
-        return DatasetInfo(**{**entry, **changes})
+        return ImagesInfo(**{**entry, **changes})
 
     return make
 
@@ -121,19 +121,22 @@ class Server:
     """A web server on 127.0.0.1 that answers as it is told.
 
     ``answers`` holds functions ``answer(handler, content)``; each request takes the next one, and the
-    last one answers all that follow. ``files`` maps paths to contents; ``requests`` records the paths.
+    last one answers all that follow. ``files`` maps paths to contents; ``requests`` records the paths,
+    and ``headers`` what was asked of them.
     """
 
     def __init__(self):
         self.files: dict[str, bytes] = {}
         self.answers = [self.whole]
         self.requests: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.release = threading.Event()  # lets the answers that hold a connection go on
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 server.requests.append(self.path)
+                server.headers.append(dict(self.headers))
                 position = min(len(server.requests), len(server.answers)) - 1
                 server.answers[position](self, server.files.get(self.path, b""))
 
@@ -184,10 +187,31 @@ class Server:
         handler.end_headers()
         handler.wfile.write(content[: len(content) // 2])
 
-    def stall(self, handler, content):
+    @staticmethod
+    def ranged(handler, content, version='"1"'):
+        """Sends the rest that is asked for, or all if the version that is asked for is another."""
+        asked = handler.headers.get("Range")
+        if not asked or handler.headers.get("If-Range", version) != version:
+            handler.send_response(200)
+            start = 0
+        else:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(content):
+                handler.send_error(416)
+                return
+            handler.send_response(206)
+            handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        handler.send_header("ETag", version)
+        handler.send_header("Content-Length", str(len(content) - start))
+        handler.end_headers()
+        handler.wfile.write(content[start:])
+
+    def stall(self, handler, content, version=None):
         """Sends half and holds the connection until ``release`` is set."""
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(content)))
+        if version:
+            handler.send_header("ETag", version)
         handler.end_headers()
         half = len(content) // 2
         handler.wfile.write(content[:half])
@@ -255,10 +279,10 @@ def run_install():
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from toolkit.data._catalogue import DatasetInfo\n"
+        "from toolkit.data._info import ImagesInfo\n"
         "from toolkit.data._download import downloading\n"
         "from toolkit.data._store import install\n"
-        "info = DatasetInfo.model_validate_json(sys.argv[1])\n"
+        "info = ImagesInfo.model_validate_json(sys.argv[1])\n"
         "install(info, Path(sys.argv[2]), downloading(info, base_url=sys.argv[3], progress=False))\n"
     )
     processes = []

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,26 +110,53 @@ def test_interrupt_leaves_nothing(tiny, cache, write, left_over):
     assert write.calls == 1
 
 
-def test_killed_half_way_leaves_nothing_in_place_and_next_run_recovers(
-    server, make_info, cache, run_install, wait_until, left_over
-):
+@pytest.mark.parametrize("rest", ["ranged", "whole"])
+def test_killed_half_way_then_the_next_run_goes_on(server, make_info, cache, run_install, wait_until, left_over, rest):
+    """The next run asks for the rest; a server that knows no ranges sends all again."""
     content = os.urandom(300_000)  # several chunks, so that the first half reaches the disk
     info = make_info({"big.bin": content})
     server.files["/tiny/big.bin"] = content
-    server.answers = [server.stall, server.whole]
+    server.answers = [functools.partial(server.stall, version='"1"'), getattr(server, rest)]
     process = run_install(info, cache, server.url)
-    half = cache / ".incoming" / "tiny" / "big.bin"
-    wait_until(lambda: half.exists() and half.stat().st_size > 0, "the first half to arrive")
+    part = cache / ".incoming" / "tiny" / "big.bin.part"
+    wait_until(lambda: part.exists() and part.stat().st_size > 0, "the first half to arrive")
     process.kill()  # SIGKILL: no chance to tidy up
     process.wait()
     server.release.set()
     assert not (cache / "tiny").exists()
-    assert left_over(cache) == [".incoming/tiny/big.bin"]
+    assert left_over(cache) == [".incoming/tiny/big.bin.part", ".incoming/tiny/big.bin.version"]
 
-    (half.parent / "older").write_bytes(b"from a run before")
+    arrived = part.stat().st_size
+    (part.parent / "older").write_bytes(b"from a run before")
     (path,) = install(info, cache, downloading(info, base_url=server.url, progress=False))
     assert path.read_bytes() == content
+    assert server.headers[1]["Range"] == f"bytes={arrived}-"
+    assert server.headers[1]["If-Range"] == '"1"'
     assert not (cache / ".incoming" / "tiny").exists()
+
+
+def test_part_is_left_alone_by_a_copy_and_gone_after_it(tiny, cache, tmp_path, payload, left_over):
+    part = cache / ".incoming" / "tiny" / "tiny.npz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(payload[:10])
+    (tmp_path / "tiny.npz").write_bytes(payload)
+    install(tiny, cache, copying_from(tiny, tmp_path))
+    assert left_over(cache) == []
+
+
+def test_part_counts_as_room(tiny, cache, payload, write, monkeypatch):
+    """A disk on which only the rest has room is large enough."""
+    part = cache / ".incoming" / "tiny" / "tiny.npz.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(payload[:-10])
+    free = [10]
+    monkeypatch.setattr(_store.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free[0]))
+    install(tiny, cache, write)
+    free[0] = 9
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(payload[:-10])
+    with pytest.raises(DataError, match="of room in the cache"):
+        install(tiny, cache, write, force=True)
 
 
 def test_two_processes_fetch_it_once(served, tiny, cache, payload, run_install, wait_until):

@@ -1,17 +1,27 @@
-"""Downloading one published file, from its publisher or from a mirror."""
+"""Downloading one published file, from its publisher or from a mirror.
+
+What has arrived lies in ``<file>.part`` beside the target. When the connection breaks or the process is killed it
+stays there, and the next attempt asks the server for the rest only (RFC 9110, section 14). It names the version that
+the part is of, if the server told it (``If-Range``); a server that has another version by now, or that does not
+know ranges, sends the whole file. The checksum of the whole has the last word.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING
 
-from toolkit.data._catalogue import DatasetInfo, FileInfo
-from toolkit.data._store import Obtain
+from toolkit.data._info import DatasetInfo, FileInfo
+from toolkit.data._store import Obtain, part_of
 from toolkit.errors import DataError
+
+if TYPE_CHECKING:
+    import requests
 
 URL_VARIABLE = "TOOLKIT_DATA_URL"
 
@@ -71,7 +81,7 @@ def _try_url(url: str, file: FileInfo, target: Path, *, progress: bool) -> tuple
     import urllib3
 
     try:
-        _stream(url, file, target, progress=progress)
+        _fetch(url, file, target, progress=progress)
         return None, False
     except _MismatchError as error:
         return str(error), True
@@ -90,67 +100,95 @@ def _no_connection(error: Exception) -> str:
     return "no connection" if kind == "ConnectionError" else f"no connection ({kind})"
 
 
-def _stream(url: str, file: FileInfo, target: Path, *, progress: bool) -> None:
-    import pooch
+def _fetch(url: str, file: FileInfo, target: Path, *, progress: bool) -> None:
+    """Complete the part and put it at the target; a part that turns out to be of no use is removed."""
+    import requests
 
-    bar = _progress_bar(file) if progress else contextlib.nullcontext(False)
-    with bar as progressbar, target.open("wb") as stream:
-        downloader = pooch.HTTPDownloader(
-            progressbar=progressbar,
-            chunk_size=_CHUNK_BYTES,
-            timeout=_CONNECT_READ_SECONDS,
-            # The published bytes as they are: the files are compressed already.
-            headers={"Accept-Encoding": "identity"},
-        )
-        downloader(url, _BoundedStream(stream, file.size), None)
-    if not file.matches(target):
-        size = target.stat().st_size
-        raise _MismatchError(f"{size} of {file.size} bytes" if size < file.size else "another checksum")
-
-
-class _BoundedStream:
-    """A stream that refuses more bytes than the published file has, so that no server fills the disk."""
-
-    def __init__(self, stream: BinaryIO, limit: int) -> None:
-        self._stream = stream
-        self._left = limit
-
-    def write(self, chunk: bytes) -> None:
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise _MismatchError("more bytes than the published file has")
-        self._stream.write(chunk)
-
-    def flush(self) -> None:
-        self._stream.flush()
+    part = part_of(target)
+    resumed = part.path.exists() and 0 < part.path.stat().st_size <= file.size
+    try:
+        if not (resumed and file.matches(part.path)):  # it may have been killed after the last byte
+            _receive(url, file, part.path, part.version, resume=resumed, progress=progress)
+        if not file.matches(part.path):
+            size = part.path.stat().st_size
+            raise _MismatchError(f"{size} of {file.size} bytes" if size < file.size else "another checksum")
+    except requests.RequestException:
+        raise  # the next attempt goes on from here
+    except _MismatchError:
+        part.remove()
+        if not resumed:
+            raise
+        # Perhaps only the old part was wrong, or the server's idea of a range.
+        return _fetch(url, file, target, progress=progress)
+    except OSError:  # no room on the disk: the part holds some of it
+        part.remove()
+        raise
+    part.path.replace(target)
+    return None
 
 
-class _RichBar:
-    """What pooch expects of a progress bar, drawn by Rich."""
+def _receive(url: str, file: FileInfo, path: Path, version: Path, *, resume: bool, progress: bool) -> None:
+    import requests
 
-    def __init__(self, bar: Any, task: Any) -> None:
-        self._bar = bar
-        self._task = task
-        self.total = 0  # pooch sets it; the catalogue's size is used, which the server cannot get wrong
+    # The published bytes as they are: the files are compressed already.
+    headers = {"Accept-Encoding": "identity"}
+    if resume:
+        headers["Range"] = f"bytes={path.stat().st_size}-"
+        known_url, _, known = version.read_text(encoding="utf-8").partition("\n") if version.exists() else ("", "", "")
+        if known and known_url == url:
+            headers["If-Range"] = known
+    with requests.get(url, headers=headers, stream=True, timeout=_CONNECT_READ_SECONDS) as response:
+        if response.status_code == requests.codes.range_not_satisfiable:
+            raise _MismatchError("no bytes after those that are here")
+        response.raise_for_status()
+        start = _start_of(response)
+        if start and not (resume and start == path.stat().st_size):
+            raise _MismatchError("other bytes than the ones asked for")
+        _note_version(url, response, version)
+        with (
+            path.open("ab" if start else "wb") as stream,
+            _progress_bar(file, start) if progress else contextlib.nullcontext(lambda size: None) as advance,
+        ):
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                if stream.tell() + len(chunk) > file.size:  # no server shall fill the disk
+                    raise _MismatchError("more bytes than the published file has")
+                stream.write(chunk)
+                advance(len(chunk))
 
-    def update(self, n_bytes: int) -> None:
-        self._bar.advance(self._task, n_bytes)
 
-    def reset(self) -> None:
-        self._bar.reset(self._task)
+def _start_of(response: requests.Response) -> int:
+    """Position in the file of the first byte that the server sends."""
+    import requests
 
-    def close(self) -> None:
-        """Nothing to do: the context manager stops the bar."""
+    if response.status_code != requests.codes.partial_content:
+        return 0
+    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    if not found:
+        raise _MismatchError("a part of the file that it does not name")
+    return int(found[1])
+
+
+def _note_version(url: str, response: requests.Response, version: Path) -> None:
+    """Write down which version of the file this is: its strong ETag, or else its date."""
+    tag = response.headers.get("ETag", "")
+    known = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+    if known:
+        version.write_text(f"{url}\n{known}", encoding="utf-8")
+    else:
+        version.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _progress_bar(file: FileInfo) -> Iterator[_RichBar]:
+def _progress_bar(file: FileInfo, start: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar; gives the function to call with the number of bytes that have arrived."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _RichBar(bar, bar.add_task(file.name, total=file.size))
+        # The catalogue's size, which the server cannot get wrong.
+        task = bar.add_task(file.name, total=file.size, completed=start)
+        yield lambda size: bar.advance(task, size)
 
 
 def _no_download(info: DatasetInfo, file: FileInfo, failures: dict[str, str]) -> DataError:

@@ -1,4 +1,4 @@
-"""From the bytes of published files to arrays, one reader for each layout.
+"""From the bytes of published files to labelled images, one reader for each layout.
 
 Readers take bytes, not paths: the bytes whose checksum was verified are the very ones that are read.
 Nothing is unpickled.
@@ -6,6 +6,7 @@ Nothing is unpickled.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import tarfile
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toolkit.data._catalogue import DatasetInfo
+from toolkit.data._info import ImagesInfo, LabelledInfo
 
 # What the readers raise on bytes that are not what they should be. RuntimeError and OSError are
 # zipfile's and gzip's, for damage that looks like encryption, an unknown method or another format.
@@ -29,6 +30,7 @@ UNREADABLE = (
     zlib.error,
     zipfile.BadZipFile,
     tarfile.TarError,
+    csv.Error,
 )
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -36,7 +38,7 @@ _SPLIT_SEED = 2024
 
 
 class Arrays(NamedTuple):
-    """Images (N, H, W, C) of dtype uint8 and labels (N,) of dtype int64."""
+    """Samples and labels (N,) of dtype int64. Images are (N, H, W, C) of dtype uint8."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -44,7 +46,7 @@ class Arrays(NamedTuple):
     y_test: np.ndarray
 
 
-def read_published(info: DatasetInfo, contents: list[bytes]) -> Arrays:
+def read_published(info: ImagesInfo, contents: list[bytes]) -> Arrays:
     """Read the published files of a data set.
 
     Args:
@@ -54,20 +56,16 @@ def read_published(info: DatasetInfo, contents: list[bytes]) -> Arrays:
     Raises:
         UNREADABLE: any of these if the bytes do not hold the images and labels that ``info`` describes.
     """
-    readers: dict[str, Callable[[DatasetInfo, list[bytes]], Arrays]] = {
+    readers: dict[str, Callable[[ImagesInfo, list[bytes]], Arrays]] = {
         "csv": _read_csv,
         "npz": lambda info, contents: read_npz(info, contents[0]),
         "idx": _read_idx,
         "cifar": _read_cifar,
     }
-    arrays = readers[info.reader](info, contents)
-    expected, received = (info.train, info.test), (len(arrays.y_train), len(arrays.y_test))
-    if expected != received:
-        raise ValueError(f"{received} training and test images instead of {expected}")
-    return arrays
+    return check_counts(info, readers[info.reader](info, contents))
 
 
-def read_npz(info: DatasetInfo, content: bytes) -> Arrays:
+def read_npz(info: ImagesInfo, content: bytes) -> Arrays:
     """Read an ``.npz`` with Keras's keys; it may hold fewer images than the published set.
 
     Raises:
@@ -80,7 +78,7 @@ def read_npz(info: DatasetInfo, content: bytes) -> Arrays:
         return _checked(info, *(archive[key] for key in _KEYS))
 
 
-def _read_csv(info: DatasetInfo, contents: list[bytes]) -> Arrays:
+def _read_csv(info: ImagesInfo, contents: list[bytes]) -> Arrays:
     """One image a line, its pixels row by row, then its label; the split is made here."""
     table = np.loadtxt(io.BytesIO(gzip.decompress(contents[0])), delimiter=",", dtype=np.uint8)
     pixels, labels = table[:, :-1], table[:, -1]
@@ -89,7 +87,7 @@ def _read_csv(info: DatasetInfo, contents: list[bytes]) -> Arrays:
     return _checked(info, images[train], labels[train], images[test], labels[test])
 
 
-def _read_idx(info: DatasetInfo, contents: list[bytes]) -> Arrays:
+def _read_idx(info: ImagesInfo, contents: list[bytes]) -> Arrays:
     """Four gzip files: images and labels, training (``train-``) and test (``t10k-``)."""
     arrays = {
         file.name.split("-idx")[0]: _parse_idx(gzip.decompress(content))
@@ -114,7 +112,7 @@ def _parse_idx(content: bytes) -> np.ndarray:
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * axes).reshape(shape).copy()
 
 
-def _read_cifar(info: DatasetInfo, contents: list[bytes]) -> Arrays:
+def _read_cifar(info: ImagesInfo, contents: list[bytes]) -> Arrays:
     """A tar archive of binary batches. A record: the label, then the red, green and blue plane."""
     batches: dict[str, bytes] = {}
     # Decompressed as a whole, because only the end of a gzip stream tells whether it is intact.
@@ -133,6 +131,18 @@ def _read_cifar(info: DatasetInfo, contents: list[bytes]) -> Arrays:
         planes = records[:, 1:].reshape(-1, channels, height, width)
         parts += [planes.transpose(0, 2, 3, 1), records[:, 0]]
     return _checked(info, *parts)
+
+
+def check_counts(info: LabelledInfo, arrays: Arrays) -> Arrays:
+    """Give the arrays back if they hold as many samples as ``info`` says.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    expected, received = (info.train, info.test), (len(arrays.y_train), len(arrays.y_test))
+    if expected != received:
+        raise ValueError(f"{received} training and test {info.kind} instead of {expected}")
+    return arrays
 
 
 def stratified_split(labels: np.ndarray, n_test: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +171,7 @@ def stratified_split(labels: np.ndarray, n_test: int) -> tuple[np.ndarray, np.nd
     return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(test))
 
 
-def _checked(info: DatasetInfo, *arrays: np.ndarray) -> Arrays:
+def _checked(info: ImagesInfo, *arrays: np.ndarray) -> Arrays:
     """Bring arrays to the shapes that ``load`` promises, or say what is wrong with them."""
     x_train, y_train, x_test, y_test = arrays
     return Arrays(
@@ -172,7 +182,7 @@ def _checked(info: DatasetInfo, *arrays: np.ndarray) -> Arrays:
     )
 
 
-def _checked_images(info: DatasetInfo, key: str, images: np.ndarray) -> np.ndarray:
+def _checked_images(info: ImagesInfo, key: str, images: np.ndarray) -> np.ndarray:
     # Published greyscale images come without the channel axis.
     shapes = [info.image_shape] + [info.image_shape[:2]] * (info.image_shape[2] == 1)
     if images.ndim == 0 or len(images) == 0 or images.shape[1:] not in shapes:
@@ -184,7 +194,7 @@ def _checked_images(info: DatasetInfo, key: str, images: np.ndarray) -> np.ndarr
     return np.ascontiguousarray(images).reshape(-1, *info.image_shape)
 
 
-def _checked_labels(info: DatasetInfo, key: str, labels: np.ndarray, n_images: int) -> np.ndarray:
+def _checked_labels(info: ImagesInfo, key: str, labels: np.ndarray, n_images: int) -> np.ndarray:
     if labels.shape not in ((n_images,), (n_images, 1)):
         raise ValueError(f"{key} has shape {labels.shape} for {n_images} images")
     if labels.dtype.kind not in "iu":

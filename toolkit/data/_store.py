@@ -14,8 +14,9 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from toolkit.data._catalogue import DatasetInfo, FileInfo
+from toolkit.data._info import DatasetInfo, FileInfo
 from toolkit.data._places import CACHE_VARIABLE, FOLDER_VARIABLE, cached_paths, find_in_folder
 from toolkit.errors import DataError
 
@@ -26,6 +27,23 @@ _MEGABYTE = 1e6
 
 # Puts one published file at a path; raises DataError if it cannot.
 Obtain = Callable[[FileInfo, Path], None]
+
+
+class Part(NamedTuple):
+    """What has arrived of a download, and a note of the version on the server that it is of."""
+
+    path: Path
+    version: Path
+
+    def remove(self) -> None:
+        """Remove both, if they are there."""
+        for path in self:
+            path.unlink(missing_ok=True)
+
+
+def part_of(target: Path) -> Part:
+    """Where the part of a file lies until it is whole: beside its target."""
+    return Part(target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.version"))
 
 
 def install(
@@ -56,8 +74,8 @@ def install(
     paths = cached_paths(info, cache)
     if not force and _all_match(info, paths):
         return paths  # without the lock, which a cache that is only read has no room for
-    with _storage_errors(info, cache), _locked(info, cache, lock_seconds):
-        _remove_folder(incoming)  # what a killed run left
+    with storage_errors(info, cache), locked(info, cache, lock_seconds):
+        _tidy(info, incoming)  # what a killed run left
         try:
             for file, path in zip(info.files, paths, strict=True):
                 # Checked under the lock: another process may have finished the file meanwhile.
@@ -71,8 +89,9 @@ def install(
                 _obtain_verified(info, file, incoming, obtain, removed=removed)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 (incoming / file.name).replace(path)
+                part_of(incoming / file.name).remove()
         finally:
-            _remove_folder(incoming)
+            _tidy(info, incoming)
     return paths
 
 
@@ -93,7 +112,7 @@ def _obtain_verified(info: DatasetInfo, file: FileInfo, incoming: Path, obtain: 
         raise
     if not file.matches(incoming / file.name):
         raise DataError(
-            _where(info), f"{file.name} with sha256 {file.sha256}", "other bytes", "The disk may be faulty."
+            _where(info), f"{file.name} with {file.algorithm} {file.checksum}", "other bytes", "The disk may be faulty."
         )
 
 
@@ -107,7 +126,7 @@ def copying_from(info: DatasetInfo, folder: Path) -> Obtain:
         raise DataError("--from", "an existing folder", f"{folder}")
     found = find_in_folder(info, folder)
     names = ", ".join(file.name for file in info.files)
-    if found is None or found.one_npz:
+    if found is None or found.stand_in:
         raise DataError(
             _where(info),
             f"{names} in the folder or in its sub-folder {info.name}",
@@ -124,7 +143,7 @@ def copying_from(info: DatasetInfo, folder: Path) -> Obtain:
         if not intact:
             raise DataError(
                 _where(info),
-                f"the published {file.name} ({file.size} bytes, sha256 {file.sha256})",
+                f"the published {file.name} ({file.size} bytes, {file.algorithm} {file.checksum})",
                 f"a file of {path.stat().st_size} bytes with another checksum",
                 f"The cache keeps published files only. {_use_in_place(folder)}",
             )
@@ -134,7 +153,8 @@ def copying_from(info: DatasetInfo, folder: Path) -> Obtain:
 
 
 @contextlib.contextmanager
-def _locked(info: DatasetInfo, cache: Path, seconds: float) -> Iterator[None]:
+def locked(info: DatasetInfo, cache: Path, seconds: float) -> Iterator[None]:
+    """Keep other processes that fetch or build the same data set waiting."""
     import filelock
 
     folder = cache / ".locks"
@@ -160,7 +180,7 @@ def _locked(info: DatasetInfo, cache: Path, seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _storage_errors(info: DatasetInfo, cache: Path) -> Iterator[None]:
+def storage_errors(info: DatasetInfo, cache: Path) -> Iterator[None]:
     """Turn the operating system's refusals to store a file into errors that say what to do."""
     try:
         yield
@@ -177,7 +197,8 @@ def _storage_errors(info: DatasetInfo, cache: Path) -> Iterator[None]:
 
 def _require_room(info: DatasetInfo, file: FileInfo, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
-    if free < file.size:
+    part = part_of(folder / file.name).path
+    if free < file.size - (part.stat().st_size if part.exists() else 0):
         raise _no_room(info, folder.parents[1], f"{free / _MEGABYTE:.1f} MB")
 
 
@@ -194,9 +215,19 @@ def _use_in_place(folder: Path) -> str:
     return f"To use it where it is, pass data_dir={str(folder)!r} or set {FOLDER_VARIABLE} to it."
 
 
-def _remove_folder(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+def _tidy(info: DatasetInfo, incoming: Path) -> None:
+    """Remove all that has arrived, except parts that a download can go on with."""
+    if not incoming.exists():
+        return
+    parts = [part_of(incoming / file.name) for file in info.files]
+    kept = {path for part in parts if part.path.exists() for path in part}
+    for path in set(incoming.iterdir()) - kept:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    if not kept:
+        incoming.rmdir()
 
 
 def _where(info: DatasetInfo) -> str:

@@ -24,23 +24,18 @@ def test_dense_matches_hand_example():
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @given(
-    n=st.integers(1, 7),
+    rows=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     d=st.integers(1, 9),
     m=st.integers(2, 9),
     use_bias=st.booleans(),
     l2=st.sampled_from([0.0, 0.03]),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_dense_matches_keras(activation, n, d, m, use_bias, l2, seed):
+def test_dense_matches_keras(assert_matches_keras, activation, rows, d, m, use_bias, l2, seed):
+    """On ``(N, D)``, and on more axes in front: sequences ``(N, T, D)``, images ``(N, H, W, D)``."""
     import keras
-    import tensorflow as tf
 
-    rng = np.random.default_rng(seed)
-    x, dy = rng.standard_normal((n, d)), rng.standard_normal((n, m))
     layer = scratch.Dense(m, activation, use_bias=use_bias, kernel_regularizer=scratch.L2(l2) if l2 else None)
-    layer.build((d,), seed=seed, dtype="float64")
-    if use_bias:
-        layer.params["b"][...] = rng.standard_normal(m)
     twin = keras.layers.Dense(
         m,
         activation,
@@ -48,20 +43,22 @@ def test_dense_matches_keras(activation, n, d, m, use_bias, l2, seed):
         kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
         dtype="float64",
     )
-    twin.build((None, d))
-    twin.set_weights(list(layer.params.values()))
+    assert_matches_keras(layer, twin, np.random.default_rng(seed).standard_normal((*rows, d)))
 
-    variable = tf.Variable(x)
-    with tf.GradientTape() as tape:
-        y = twin(variable)
-        objective = tf.reduce_sum(y * dy) + sum(twin.losses)
-    expected_dx, *expected = tape.gradient(objective, [variable, *twin.trainable_variables])
 
-    np.testing.assert_allclose(layer.forward(x), y.numpy(), rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(layer.backward(dy), expected_dx.numpy(), rtol=1e-8, atol=1e-11)
-    for gradient, keras_gradient in zip(layer.grads.values(), expected, strict=True):
-        np.testing.assert_allclose(gradient, keras_gradient.numpy(), rtol=1e-8, atol=1e-11)
-    assert np.isclose(layer.regularization(), float(sum(twin.losses)), rtol=1e-12)
+def test_dense_hands_the_mask_of_a_sequence_on(assert_matches_keras, rng):
+    import keras
+
+    mask = np.array([[True, True, False], [True, False, False]])
+    assert_matches_keras(scratch.Dense(2), keras.layers.Dense(2, dtype="float64"), rng.random((2, 3, 4)), mask=mask)
+
+
+def test_dense_treats_every_row_of_a_sequence_alike(rng):
+    layer = scratch.Dense(3, "tanh")
+    layer.build((None, 4))
+    x = rng.random((2, 5, 4))
+    assert layer.output_shape == (None, 3)
+    np.testing.assert_array_equal(layer.forward(x).reshape(10, 3), layer.forward(x.reshape(10, 1, 4)).reshape(10, 3))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -116,9 +113,11 @@ def test_dense_errors(rng):
         _ = layer.logits
     with pytest.raises(CallOrderError, match="built"):
         _ = layer.output_shape
-    with pytest.raises(ShapeError, match=r"Dense 'hidden': expected x of shape \(N, D\), received shape \(N, 28, 28\)"):
-        layer.forward(rng.random((2, 28, 28)))
-    layer.forward(rng.random((2, 4)))  # a wrong first call does not spoil the layer
+    with pytest.raises(
+        ShapeError, match=r"Dense 'hidden': expected x of shape \(N, …, D\) with D known, .*\(N, None\)"
+    ):
+        layer.build((None,))
+    layer.forward(rng.random((2, 4)))  # a wrong first build does not spoil the layer
     with pytest.raises(ShapeError, match=r"expected x of shape \(N, 4\), received shape \(2, 5\)"):
         layer.forward(rng.random((2, 5)))
     with pytest.raises(ShapeError, match=r"x\[np.newaxis\]"):
@@ -151,6 +150,13 @@ def test_dense_option_errors():
         scratch.Dense(2).build((3,), dtype="int8")
     with pytest.raises(InvalidValueError, match="float32"):
         scratch.Dense(2).build((3,), dtype="no such type")
+
+
+def test_a_layer_that_could_not_be_built_stays_unbuilt():
+    layer = scratch.Dense(2, bias_initializer=np.zeros(3))
+    with pytest.raises(ShapeError, match=r"initial values of shape \(2,\)"):
+        layer.build((4,))
+    assert not layer.built
 
 
 @given(st.floats(1e30, 3e38))

@@ -14,10 +14,12 @@ results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithm
 
 from toolkit.scratch._activations import ACTIVATIONS, GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
 from toolkit.scratch._attention import Attention
+from toolkit.scratch._convolution import Conv2D
 from toolkit.scratch._dense import Dense
 from toolkit.scratch._dropout import Dropout
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._fit import History, fit
+from toolkit.scratch._flatten import Flatten
 from toolkit.scratch._gradient_check import (
     GradientReport,
     compare_gradients,
@@ -45,10 +47,13 @@ from toolkit.scratch._losses import (
     SparseCategoricalCrossentropy,
 )
 from toolkit.scratch._lstm import LSTM
+from toolkit.scratch._merging import Add, Concatenate
 from toolkit.scratch._model import Model
 from toolkit.scratch._multi_head_attention import MultiHeadAttention
 from toolkit.scratch._network import Network
+from toolkit.scratch._normalization import BatchNormalization, LayerNormalization
 from toolkit.scratch._optimizers import SGD, Adam, AdamW, Momentum, Nesterov, Optimizer, RMSprop
+from toolkit.scratch._pooling import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
 from toolkit.scratch._recurrent import Recurrent
 from toolkit.scratch._regularizers import L2
 from toolkit.scratch._scalar import Scalar
@@ -68,12 +73,19 @@ __all__ = [
     "Activation",
     "Adam",
     "AdamW",
+    "Add",
     "Attention",
+    "AveragePooling2D",
+    "BatchNormalization",
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
+    "Concatenate",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Equations",
+    "Flatten",
+    "GlobalAveragePooling2D",
     "GlorotNormal",
     "GlorotUniform",
     "GradientReport",
@@ -83,8 +95,10 @@ __all__ = [
     "Initializer",
     "Input",
     "Layer",
+    "LayerNormalization",
     "Linear",
     "Loss",
+    "MaxPooling2D",
     "MeanSquaredError",
     "Model",
     "Momentum",

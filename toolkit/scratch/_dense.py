@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from toolkit.errors import CallOrderError, InvalidValueError
-from toolkit.scratch._activations import Activation, get_activation
+from toolkit.errors import ShapeError
+from toolkit.scratch._activations import Activation
 from toolkit.scratch._equations import Equations
-from toolkit.scratch._initializers import Initializer, initial_value
-from toolkit.scratch._layer import Layer
+from toolkit.scratch._initializers import Initializer
+from toolkit.scratch._kernel import KernelLayer
+from toolkit.scratch._layer import check_positive_integer
 from toolkit.scratch._regularizers import L2
+from toolkit.scratch._shape import batch
 
 
-class Dense(Layer):
+class Dense(KernelLayer):
     r"""Fully connected layer, ``a = f(xW + b)``.
 
     Shapes: ``x (N, D)``, ``W (D, M)``, ``b (M,)``, ``z`` and ``a`` ``(N, M)``.
@@ -26,6 +26,9 @@ class Dense(Layer):
 
     1. ``dz = dy ⊙ f′(z)``;
     2. ``dW = xᵀdz``, ``db = Σₙ dzₙ``, ``dx = dz Wᵀ``.
+
+    An input with more axes, ``(N, …, D)`` such as a sequence ``(N, T, D)``, is so many rows of ``D`` numbers:
+    every row is treated alike and ``a`` has shape ``(N, …, M)``.
 
     Args:
         units: M, the number of outputs.
@@ -64,67 +67,45 @@ class Dense(Layer):
         kernel_regularizer: L2 | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
-        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
-            raise InvalidValueError(self.where, "units as a positive integer", repr(units))
-        if kernel_regularizer is not None and not isinstance(kernel_regularizer, L2):
-            raise InvalidValueError(self.where, "kernel_regularizer as L2(…) or None", repr(kernel_regularizer))
-        self.units = int(units)
-        self.activation = get_activation(activation, self.where)
-        self.use_bias = use_bias
-        self.kernel_initializer = kernel_initializer
-        self.bias_initializer = bias_initializer
-        self.kernel_regularizer = kernel_regularizer
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer, name)
+        self.units = check_positive_integer(units, "units", self.where)
 
     def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """``(M,)``, whatever ``D`` is."""
-        return (self.units,)
+        """``(…, M)``, whatever ``D`` is."""
+        return (*input_shape[:-1], self.units)
 
     def create_params(self, rng: np.random.Generator) -> None:
         """Draws ``W (D, M)`` and sets ``b (M,)``."""
-        self.check_axes("D", "Flatten each sample first: x.reshape(len(x), -1).")
-        D, M = self.input_shape[0], self.units
-        self.params["W"] = initial_value(self.kernel_initializer, (D, M), rng, self.dtype, self.where)
-        if self.use_bias:
-            self.params["b"] = initial_value(self.bias_initializer, (M,), rng, self.dtype, self.where)
+        if not self.input_shape or self.input_shape[-1] is None:
+            raise ShapeError(self.where, "x of shape (N, …, D) with D known", f"shape {batch(self.input_shape)}")
+        self.create_kernel_and_bias((self.input_shape[-1], self.units), rng)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """Computes ``a (N, M)`` from ``x (N, D)``."""
+        """Computes ``a (N, …, M)`` from ``x (N, …, D)``."""
         x = self.check_input(x)
-        z = x @ self.params["W"]
+        z = _rows(x) @ self.params["W"]
         if self.use_bias:
             z += self.params["b"]
+        z = z.reshape(*x.shape[:-1], self.units)
         a = self.activation.activate(z)
         self._cache = x, z, a
         return a
 
-    def backward(self, dy: np.ndarray, needs_dx: bool = True) -> np.ndarray | None:
-        """Computes ``dW (D, M)``, ``db (M,)`` and returns ``dx (N, D)`` from ``dy (N, M)``."""
-        _, z, a = self._cache or (None, None, None)
-        dy = self.check_upstream(dy, None if a is None else a.shape)
-        dz = self.activation.gradient(z, a, dy)
-        return self.backward_from_dz(dz, needs_dx)
-
     def backward_from_dz(self, dz: np.ndarray, needs_dx: bool = True) -> np.ndarray | None:
-        """The second half of ``backward``, for a loss that knows ``dz`` itself (softmax: ``dz = (a − y)/N``)."""
-        x, W = self._last("x"), self.params["W"]
-        self.grads["W"] = x.T @ dz
+        """Computes ``dW (D, M)``, ``db (M,)`` and returns ``dx``, all from ``dz = ∂L/∂z``, of the shape of ``z``.
+
+        It is the second half of ``backward``, for a loss that knows ``dz`` itself (softmax: ``dz = (a − y)/N``).
+        """
+        x, _, _ = self._last_pass()
+        W = self.params["W"]
+        self.grads["W"] = _rows(x).T @ _rows(dz)
         if self.kernel_regularizer is not None:
             self.grads["W"] += self.kernel_regularizer.gradient(W)
         if self.use_bias:
-            self.grads["b"] = dz.sum(axis=0)
-        return dz @ W.T if needs_dx else None
+            self.grads["b"] = _rows(dz).sum(axis=0)
+        return (_rows(dz) @ W.T).reshape(x.shape) if needs_dx else None
 
-    @property
-    def logits(self) -> np.ndarray:
-        """``z (N, M)`` of the last forward pass: the output before the activation."""
-        return self._last("z")
 
-    def regularization(self) -> float:
-        """``λ·Σ W²``, or 0 without a regulariser."""
-        return self.kernel_regularizer.penalty(self.params["W"]) if self.kernel_regularizer else 0.0
-
-    def _last(self, symbol: str) -> Any:
-        if self._cache is None:
-            raise CallOrderError(self.where, "forward before this", "no forward pass yet", "Call forward(x) first.")
-        return self._cache[("x", "z", "a").index(symbol)]
+def _rows(x: np.ndarray) -> np.ndarray:
+    """``(N, …, D)`` as a matrix with ``D`` columns; an ``x (N, D)`` stays as it is."""
+    return x.reshape(-1, x.shape[-1])

@@ -1,0 +1,117 @@
+"""The exercises of lesson 05: right answers in other words, and the mistakes as learners write them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from toolkit import scratch
+from toolkit.classroom import check, exercises
+
+
+def reference(number):
+    return next(exercise.reference for exercise in exercises("05") if exercise.id == number)
+
+
+def cases(number):
+    return next(exercise.cases for exercise in exercises("05") if exercise.id == number)
+
+
+def convolve_with_loops(x, kernel):
+    z = np.zeros((x.shape[0] - kernel.shape[0] + 1, x.shape[1] - kernel.shape[1] + 1))
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            for u in range(kernel.shape[0]):
+                for v in range(kernel.shape[1]):
+                    z[i, j] += x[i + u, j + v] * kernel[u, v]
+    return z
+
+
+def convolve_by_the_textbook(x, kernel):
+    k = len(kernel)
+    places = range(len(x) - k + 1), range(len(x[0]) - k + 1)
+    return np.array([[(x[i : i + k, j : j + k][::-1, ::-1] * kernel).sum() for j in places[1]] for i in places[0]])
+
+
+def pooling_backward_with_loops(x, dy):
+    dx = np.zeros_like(x)
+    for i in range(len(dy)):
+        for j in range(len(dy[0])):
+            block = x[2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+            u, v = np.unravel_index(block.argmax(), (2, 2))
+            dx[2 * i + u, 2 * j + v] = dy[i, j]
+    return dx
+
+
+def size_by_counting(n, k, s, padding):
+    starts = range(0, n, s) if padding == "same" else range(0, n - k + 1, s)
+    return len(list(starts))
+
+
+RIGHT = [
+    ("05.1", size_by_counting),
+    ("05.2", (3 * 3 * 32 + 1) * 64),
+    ("05.3", convolve_with_loops),
+    ("05.4", pooling_backward_with_loops),
+    ("05.5", lambda read: cv2.cvtColor(read, cv2.COLOR_BGR2RGB) / 255.0),
+    ("05.6", lambda grey: np.stack([grey, grey, grey], axis=-1)[np.newaxis]),
+]
+
+WRONG = [
+    ("05.1", lambda n, k, s, padding: int(np.ceil(n / s)), "n / s for valid, too"),
+    ("05.1", lambda n, k, s, padding: n if padding == "same" else n - (k - 1), "stride ignored"),
+    ("05.2", 64 * 9 + 64, "channels forgotten"),
+    ("05.2", 18432, "biases forgotten"),
+    ("05.3", convolve_by_the_textbook, "kernel turned round"),
+    ("05.3", lambda x, kernel: cv2.filter2D(x, -1, kernel, borderType=cv2.BORDER_CONSTANT), None),
+    ("05.4", lambda x, dy: np.kron(dy, np.ones((2, 2))), "shared by all four"),
+    ("05.4", lambda x, dy: np.kron(dy, np.full((2, 2), 0.25)), "average pooling"),
+    ("05.5", lambda read: read[:, :, [2, 1, 0]] / np.max(read), "still divided by the maximum"),
+    ("05.5", lambda read: read / 255, "still BGR"),
+    ("05.6", lambda grey: np.tile(grey[None, ..., None], 3)[0], "batch axis missing"),
+    ("05.6", lambda grey: np.resize(grey, (1, *grey.shape, 3)), "still mixed up"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    assert check(number, answer).state == "right"
+
+
+@pytest.mark.parametrize(("number", "answer", "misconception"), WRONG)
+def test_mistakes_are_recognised(number, answer, misconception):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert verdict.misconception == misconception
+    assert verdict.hint
+
+
+@pytest.mark.parametrize("number", ["05.1", "05.3", "05.4", "05.5", "05.6"])
+def test_unanswered_is_not_wrong(number):
+    assert check(number, lambda *arguments: ...).state == "not answered yet"
+
+
+def test_output_size_is_that_of_the_layer():
+    for n, k, s, padding in cases("05.1"):
+        layer = scratch.Conv2D(1, k, strides=s, padding=padding)
+        assert layer.compute_output_shape((n, n, 1))[0] == reference("05.1")(n, k, s, padding)
+
+
+def test_parameter_count_is_that_of_the_layer():
+    layer = scratch.Conv2D(64, 3)
+    layer.build((28, 28, 32))
+    assert layer.count_params() == reference("05.2")()
+
+
+def test_convolution_and_pooling_are_those_of_the_engine():
+    for x, kernel in cases("05.3"):
+        layer = scratch.Conv2D(1, kernel.shape, kernel_initializer=kernel[:, :, None, None])
+        layer.build((*x.shape, 1), dtype="float64")
+        np.testing.assert_allclose(layer.forward(x[None, :, :, None])[0, ..., 0], reference("05.3")(x, kernel))
+    for x, dy in cases("05.4"):
+        layer = scratch.MaxPooling2D(2)
+        layer.build((*x.shape, 1), dtype="float64")
+        layer.forward(x[None, :, :, None])
+        dx = layer.backward(dy[None, :, :, None])[0, ..., 0]
+        np.testing.assert_array_equal(dx, reference("05.4")(x, dy))

@@ -1,0 +1,105 @@
+"""The exercises of lesson 07: right answers in other words, and the mistakes as learners write them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toolkit import scratch
+from toolkit.classroom import check, exercises
+
+
+def reference(number):
+    return next(exercise.reference for exercise in exercises("07") if exercise.id == number)
+
+
+def cases(number):
+    return next(exercise.cases for exercise in exercises("07") if exercise.id == number)
+
+
+def step_as_one_product(x, h, W, U, b):
+    return np.tanh(np.hstack([x, h]) @ np.vstack([W, U]) + b)
+
+
+def gradient_forward_in_time(u, h0, T):
+    """Forward mode: carries ∂h/∂u along with h."""
+    h, dh = h0, 0.0
+    for _ in range(T):
+        h, dh = np.tanh(u * h), (1 - np.tanh(u * h) ** 2) * (h + u * dh)
+    return dh
+
+
+def last_with_a_loop(h, lengths):
+    return np.array([h[n, length - 1] for n, length in enumerate(lengths)])
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+RIGHT = [
+    ("07.1", step_as_one_product),
+    ("07.2", 4 * ((12 + 64) * 64 + 64)),
+    ("07.3", lambda i, f, g, o, c: (i * g + f * c, np.tanh(i * g + f * c) * o)),
+    ("07.4", gradient_forward_in_time),
+    ("07.5", lambda h, W, b: softmax(h @ W + b)[:, -1, :]),
+    ("07.6", last_with_a_loop),
+]
+
+WRONG = [
+    ("07.1", lambda x, h, W, U, b: np.tanh(np.dot(x, W) + b), "old state forgotten"),
+    ("07.1", lambda x, h, W, U, b: np.dot(x, W) + np.dot(h, U) + b, "tanh missing"),
+    ("07.2", (12 + 64) * 64 + 64, "one gate"),
+    ("07.2", 4 * (12 * 64 + 64 * 64), "biases forgotten"),
+    ("07.3", lambda i, f, g, o, c: (i * c + f * g, o * np.tanh(i * c + f * g)), "gates exchanged"),
+    ("07.3", lambda i, f, g, o, c: (f * c + i * g, o * np.tanh(c)), "state from the old cell"),
+    ("07.4", lambda u, h0, T: 0.0, None),
+    ("07.5", lambda h, W, b: softmax(h @ W + b), "still one answer a step"),
+    ("07.5", lambda h, W, b: softmax(h[-1] @ W + b), "last sequence"),
+    ("07.6", lambda h, lengths: h[:, h.shape[1] - 1], "still the last place"),
+    ("07.6", lambda h, lengths: h[np.arange(len(h)), 0 - lengths], "counted from the end"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    assert check(number, answer).state == "right"
+
+
+@pytest.mark.parametrize(("number", "answer", "misconception"), WRONG)
+def test_mistakes_are_recognised(number, answer, misconception):
+    verdict = check(number, answer)
+    assert verdict.state == "wrong"
+    assert verdict.misconception == misconception
+    assert verdict.hint
+
+
+@pytest.mark.parametrize("number", ["07.1", "07.3", "07.4", "07.5", "07.6"])
+def test_unanswered_is_not_wrong(number):
+    assert check(number, lambda *arguments: ...).state == "not answered yet"
+
+
+def test_gradient_through_time_gradient():
+    for u, h0, T in cases("07.4"):
+
+        def last(u, h0=h0, T=T):
+            h = h0
+            for _ in range(T):
+                h = np.tanh(u * h)
+            return h
+
+        numeric = scratch.numerical_gradient(lambda v: last(float(v[()])), np.array(u))
+        assert np.isclose(reference("07.4")(u, h0, T), numeric, rtol=1e-8)
+
+
+def test_step_and_count_are_those_of_the_engine():
+    for x, h, W, U, b in cases("07.1"):
+        layer = scratch.SimpleRNN(len(b))
+        layer.build(((1, x.shape[1]), h.shape[1:]), dtype="float64")
+        for name, value in (("W", W), ("U", U), ("b", b)):
+            layer.params[name][...] = value
+        np.testing.assert_allclose(layer.forward([x[:, np.newaxis], h]), reference("07.1")(x, h, W, U, b))
+    layer = scratch.LSTM(64)
+    layer.build((29, 12))
+    assert layer.count_params() == reference("07.2")()

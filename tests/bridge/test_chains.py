@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import bridge, scratch
-from toolkit.errors import CallOrderError, UnsupportedError
 
 ACTIVATIONS = ["linear", "relu", "sigmoid", "tanh", "softmax", "gelu"]
 
@@ -116,99 +114,3 @@ def test_training_from_both_sides_matches_keras():
         optimizer.apply_gradients(zip(tape.gradient(value, model.trainable_weights), model.trainable_weights))
     for w, expected in zip(network.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_allclose(w, expected, rtol=1e-8, atol=1e-10)
-
-
-def sequential(*layers, shape=(4,)):
-    return keras.Sequential([keras.Input(shape), *layers])
-
-
-def branch():
-    inputs = keras.Input((4,))
-    hidden = keras.layers.Dense(3, name="hidden")(inputs)
-    return keras.Model(inputs, keras.layers.Add()([hidden, keras.layers.Dense(3, name="other")(inputs)]))
-
-
-def two_outputs():
-    inputs = keras.Input((4,))
-    return keras.Model(inputs, [keras.layers.Dense(2)(inputs), keras.layers.Dense(3)(inputs)])
-
-
-def twice():
-    inputs = keras.Input((4,))
-    layer = keras.layers.Dense(4, name="again")
-    return keras.Model(inputs, layer(layer(inputs)))
-
-
-def frozen():
-    model = sequential(keras.layers.Dense(2, name="frozen"))
-    model.layers[0].trainable = False
-    return model
-
-
-class Subclassed(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.dense = keras.layers.Dense(2)
-
-    def call(self, x):
-        return self.dense(x)
-
-
-def subclassed():
-    model = Subclassed()
-    model(np.ones((1, 3), "float32"))
-    return model
-
-
-L = keras.layers
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: sequential(L.LayerNormalization(name="norm")), r"LayerNormalization 'norm'.*Dense, Activation"),
-        (lambda: sequential(L.Dense(2, "elu", name="d")), r"Dense 'd'.*activation of linear.*elu"),
-        (lambda: sequential(L.Activation("swish")), "silu"),
-        (lambda: sequential(L.Dense(2, kernel_regularizer="l1")), "kernel_regularizer L2 or None.*L1"),
-        (lambda: sequential(L.Dense(2, bias_regularizer="l2")), "bias_regularizer left out"),
-        (lambda: sequential(L.Dense(2, activity_regularizer="l2")), "activity_regularizer left out"),
-        (lambda: sequential(L.Dense(2, kernel_constraint="max_norm")), "kernel_constraint left out"),
-        (lambda: sequential(L.ReLU(max_value=6)), "max_value left out"),
-        (lambda: sequential(L.ReLU(negative_slope=0.1)), "negative_slope left out"),
-        (lambda: sequential(L.Softmax(axis=0)), "axis=-1"),
-        (lambda: sequential(L.Dropout(0.5, noise_shape=(None, 1))), "noise_shape left out"),
-        (lambda: sequential(L.Dense(2, dtype="mixed_float16")), "float32 or float64.*mixed_float16"),
-        (lambda: sequential(L.Dense(2), L.Dense(2, dtype="float64")), "one dtype for all layers"),
-        (lambda: sequential(L.Dense(2), shape=(3, 4)), r"inputs of shape \(N, D\)"),
-        (lambda: sequential(sequential(L.Dense(2))), "received Sequential"),
-        (frozen, "Dense 'frozen'.*trainable=False"),
-        (branch, "a branch at layer 'other'"),
-        (two_outputs, "1 inputs, 2 outputs"),
-        (twice, "'again'"),
-        (subclassed, "a subclassed model"),
-        (lambda: "model.keras", "a Keras model.*str"),
-    ],
-)
-def test_to_scratch_errors(make, message):
-    with pytest.raises(UnsupportedError, match=message):
-        bridge.to_scratch(make())
-
-
-class OwnLayer(scratch.ReLU):
-    """A layer of the learner's own: a subclass is not the class it comes from."""
-
-
-def test_to_keras_errors():
-    with pytest.raises(UnsupportedError, match="OwnLayer 'own_layer'"):
-        bridge.to_keras(scratch.Sequential([OwnLayer()], input_shape=2))
-    with pytest.raises(UnsupportedError, match="one of Dense, Dropout"):
-        bridge.to_keras(scratch.Sequential([scratch.Dense(2, OwnLayer())], input_shape=2))
-    with pytest.raises(UnsupportedError, match=r"scratch\.Sequential.*Dense"):
-        bridge.to_keras(scratch.Dense(2))
-
-
-def test_unbuilt_errors():
-    with pytest.raises(CallOrderError, match="input_shape"):
-        bridge.to_keras(scratch.Sequential([scratch.Dense(2)]))
-    with pytest.raises(CallOrderError, match=r"keras\.Input"):
-        bridge.to_scratch(keras.Sequential([L.Dense(2)]))

@@ -74,10 +74,6 @@ class KernelLayer(Layer):
         """``{"W": 2λW}``, or nothing without a regulariser."""
         return {"W": self.kernel_regularizer.gradient(self.params["W"])} if self.kernel_regularizer else {}
 
-    def regularization_gradients(self) -> dict[str, np.ndarray]:
-        """``2λW``, which ``backward`` adds to ``dW``."""
-        return {"W": self.kernel_regularizer.gradient(self.params["W"])} if self.kernel_regularizer else {}
-
     def _last_pass(self) -> tuple[Any, ...]:
         """What the last ``forward`` kept; its last two entries are ``z`` and ``a``."""
         if self._cache is None:

@@ -5,7 +5,7 @@
     read_image("cat.jpg").shape                            # (480, 640, 3), RGB, uint8
     images = ImagePreprocessor(size=(64, 64), augment=Augment(flip="horizontal", rotate=10))
     images.preprocess("cat.jpg")                           # shows each stage
-    model.fit(images.dataset("pictures", training=True))   # a folder of classes, as tf.data
+    model.fit(images.dataset("pictures", training=True), shuffle=False)   # a folder of classes
 
 An image is a uint8 array ``(H, W, C)``: ``C = 3`` in the order R, G, B, or ``C = 1`` for grey. Whatever
 comes in another form is brought to this one, or is refused by name.

@@ -14,6 +14,7 @@ import numpy as np
 
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.images._cache import in_file, in_memory
+from toolkit.images._checks import check_whole
 from toolkit.images._folder import ImageFolder, find_images
 from toolkit.images._preparing import as_sources, cores
 from toolkit.images._settings import checked
@@ -42,9 +43,8 @@ def image_dataset(
     if not isinstance(training, bool) or not isinstance(cache, bool | str | os.PathLike):
         received = f"training={training!r}, cache={cache!r}"
         raise InvalidValueError(_WHERE, "training as True or False, cache as one of these or a folder", received)
-    for name, value, least in (("batch_size", batch_size, 1), ("first_epoch", first_epoch, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidValueError(_WHERE, f"{name} as a whole number from {least}", repr(value))
+    check_whole("batch_size", batch_size, 1, _WHERE)
+    check_whole("first_epoch", first_epoch, 0, _WHERE)
     preparation = checked(preprocessor)
     normalization = preprocessor._normalization()
     folder = find_images(images) if isinstance(images, str | os.PathLike) else images

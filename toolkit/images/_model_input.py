@@ -27,11 +27,12 @@ def expected_shape(model: object) -> ImageShape:
             where, "a model that knows its input", "one that is not built", "Give it an Input layer or call build."
         )
     sides = tuple(shape)[1:] if len(shape) == 4 else tuple(shape)  # Keras counts the batch, scratch does not
-    if len(sides) != 3 or not all(side is None or isinstance(side, int) for side in sides):
-        remedy = "Begin the model with a Flatten layer." if len(sides) <= 2 else "Check its inputs one by one."
+    several = not all(side is None or isinstance(side, int) for side in sides)
+    if several or len(sides) != 3:
+        remedy = "Check its inputs one by one." if several else "Give it images, and a Flatten layer to begin with."
         raise ShapeError(where, "a model that takes images (N, H, W, C)", f"one that takes {shape}", remedy)
     if sides[2] not in _COLOURS:
-        remedy = "Images come with their channels last (data_format='channels_last')." if sides[0] in _COLOURS else ""
+        remedy = "Images have a channel axis, and it is the last one: (28, 28, 1)."
         raise ShapeError(where, "a model of images with 1 or 3 channels", f"one that takes {shape}", remedy)
     return sides
 

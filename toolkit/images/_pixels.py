@@ -126,19 +126,3 @@ def convert(pixels: np.ndarray, source: Colour, target: Colour) -> np.ndarray:
     # OpenCV takes one image: a batch is a tall one.
     tall = np.ascontiguousarray(pixels).reshape(-1, *pixels.shape[-2:])
     return cv2.cvtColor(tall, code).reshape(*pixels.shape[:-1], 1)
-
-
-def check_background(background: int | Sequence[int], where: str) -> None:
-    """Raise InvalidValueError unless it is one whole number in 0 to 255 or three of them."""
-    values = [background] if isinstance(background, int | np.integer) else background
-    whole = isinstance(values, list | tuple) and all(
-        isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= value <= 255 for value in values
-    )
-    if not whole or len(values) not in (1, 3):
-        raise InvalidValueError(where, "background as a whole number in 0 to 255, or R, G, B", repr(background))
-
-
-def check_colour(colour: str, allowed: Sequence[str], where: str) -> None:
-    """Raise InvalidValueError unless the colour is one of those allowed."""
-    if colour not in allowed:
-        raise InvalidValueError(where, f"colour as one of {', '.join(map(repr, allowed))}", repr(colour))

@@ -204,7 +204,8 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator):
         """A ``tf.data.Dataset`` of batches ``(y float32 (N, h, w, C), label)`` for Keras's ``fit`` and ``evaluate``.
 
         In training every iteration is an epoch: a new order, new crops and new augmentation, all of which follow from
-        ``seed`` and the epoch's number. Otherwise the order is that of the images and nothing is random.
+        ``seed`` and the epoch's number: tell Keras so by ``fit(…, shuffle=False)``, or it warns. Otherwise the order is
+        that of the images and nothing is random.
 
         Args:
             images: a folder of classes (its labels are those of `find_images`), or what ``fit`` takes.

@@ -21,7 +21,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from toolkit.errors import DataError, InvalidValueError
-from toolkit.images._pixels import COLOURS, Colour, check_background, check_colour, to_pixels
+from toolkit.images._checks import check_background, check_choice, check_whole
+from toolkit.images._pixels import COLOURS, Colour, to_pixels
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +64,9 @@ def read_image(
         DataError: there is no such file, it cannot be read, or it is not a whole image; the message names it.
         InvalidValueError: an argument is not one of those above.
     """
-    check_colour(colour, COLOURS, "read_image")
+    check_choice("colour", colour, COLOURS, "read_image")
     check_background(background, "read_image")
+    check_whole("max_pixels", max_pixels, 1, "read_image")
     decoded = decode(source, max_pixels)
     return to_pixels(decoded.pixels, colour, source_colour=decoded.order, background=background, where=name_of(source))
 
@@ -90,13 +92,9 @@ def decode(source: ImageSource, max_pixels: int = MAX_PIXELS) -> Decoded:
     data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else _content(source, max_pixels, where)
     image = _open(data, max_pixels, where)
     kind = "JPEG" if image.format == "MPO" else image.format  # MPO: a JPEG with further pictures behind it
-    if kind in ("TIFF", "GIF"):
-        _warn_of_frames(image, where)
-        pixels = _pillow_pixels(image, where)
-        return Decoded(pixels, "rgb", f"{kind}, RGB")
-    if kind != "JPEG":
-        _warn_of_frames(image, where)
-    pixels = _opencv_pixels(data, image, where)
+    pixels = None if kind in ("TIFF", "GIF") else _opencv_pixels(data, image, where)
+    if pixels is None:
+        return Decoded(_pillow_pixels(image, where), "rgb", f"{kind}, {image.mode}, as Pillow decodes it")
     orientation = _orientation(image)
     note = f"{kind}, {'BGR' if pixels.shape[-1] >= 3 else 'grey'} as OpenCV decodes it"
     return Decoded(upright(pixels, orientation), "bgr", note + f", EXIF orientation {orientation}" * (orientation > 1))
@@ -121,8 +119,9 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 def name_of(source: object) -> str:
     """An image as errors call it: its path, or what it is."""
     if isinstance(source, str | os.PathLike):
-        # A name that is no valid Unicode must not break the message, the log or the notebook.
-        return os.fspath(source).encode("utf-8", "backslashreplace").decode() or "''"
+        # A name that is no valid Unicode, or has a line break, must not break the message, the log or the notebook.
+        name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in os.fsdecode(source))
+        return f"{name[:100]}…{name[-100:]}" if len(name) > 201 else name or "''"
     if isinstance(source, bytes | bytearray | memoryview):
         return f"image of {len(source):,} bytes"
     return f"image given as {type(source).__name__}"
@@ -161,22 +160,26 @@ def _open(data: bytes, max_pixels: int, where: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = image.size
+        frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(where, f"at most {max_pixels:,} pixels", str(error), _MORE_PIXELS) from error
+        remedy = f"{_MORE_PIXELS} PIL.Image.MAX_IMAGE_PIXELS has to allow for it, too."
+        raise DataError(where, f"at most {max_pixels:,} pixels", str(error).rstrip("."), remedy) from error
     except Image.UnidentifiedImageError as error:
-        raise DataError(
-            where, "a JPEG, PNG, BMP, WebP, TIFF or GIF image", f"a file that starts with {data[:12]!r}"
-        ) from error
+        start = f"a file that starts with {data[:12]!r}"
+        raise DataError(where, "a JPEG, PNG, BMP, WebP, TIFF or GIF with a sound header", start) from error
     except Exception as error:  # Pillow's readers raise whatever broken bytes lead them to
         raise DataError(where, "an image with a sound header", _reason(error)) from error
     if not 0 < width * height <= max_pixels:
         raise DataError(
             where, f"at most {max_pixels:,} pixels", f"{width:,} × {height:,}", _MORE_PIXELS if width * height else ""
         )
+    if frames > 1:
+        _log.warning("%s has %d frames: only the first one is read", where, frames)
     return image
 
 
-def _opencv_pixels(data: bytes, image: Image.Image, where: str) -> np.ndarray:
+def _opencv_pixels(data: bytes, image: Image.Image, where: str) -> np.ndarray | None:
+    """What OpenCV decodes; None if it leaves out that one grey level is transparent, as it does for some PNGs."""
     # UNCHANGED keeps 16 bits and alpha. It ignores the EXIF orientation, which other flags apply to some formats.
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -185,7 +188,7 @@ def _opencv_pixels(data: bytes, image: Image.Image, where: str) -> np.ndarray:
     if pixels is None:
         raise DataError(where, "a whole image", _why_not(image))
     if pixels.ndim == 2:
-        return pixels[..., np.newaxis]
+        return None if image.has_transparency_data else pixels[..., np.newaxis]
     # The fourth byte of a 32-bit BMP is padding unless its header says otherwise.
     return pixels if image.has_transparency_data else pixels[..., :3]
 
@@ -228,8 +231,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception as error:  # as in _open
         _log.warning("%s: its EXIF block cannot be read (%s)", image.format, _reason(error))
         return 1
-
-
-def _warn_of_frames(image: Image.Image, where: str) -> None:
-    if getattr(image, "is_animated", False):
-        _log.warning("%s has %d frames: only the first one is read", where, image.n_frames)

@@ -8,21 +8,20 @@ import numpy as np
 
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.images._augment import Augment
-from toolkit.images._pixels import check_background, check_colour
+from toolkit.images._checks import check_background, check_choice, check_size, check_whole
 from toolkit.images._preparing import Preparation
-from toolkit.images._resizing import check_size
 
 if TYPE_CHECKING:
     from toolkit.images._preprocessor import ImagePreprocessor
 
 _WHERE = "ImagePreprocessor"
 _CHOICES = {
+    "colour": ("rgb", "grey"),
     "resize": ("stretch", "crop", "letterbox", "random_crop"),
     "normalize": ("unit", "signed", "standard", None),
     "source_colour": ("rgb", "bgr", None),
     "on_error": ("raise", "skip"),
 }
-_LEAST = {"seed": 0, "max_pixels": 1}
 
 
 def checked(preprocessor: ImagePreprocessor) -> Preparation:
@@ -32,16 +31,11 @@ def checked(preprocessor: ImagePreprocessor) -> Preparation:
         InvalidValueError, ShapeError: an argument is not one of those that the class describes.
     """
     check_size(preprocessor.size, _WHERE)
-    check_colour(preprocessor.colour, ("rgb", "grey"), _WHERE)
     check_background(preprocessor.background, _WHERE)
-    for name, allowed in _CHOICES.items():
-        value = getattr(preprocessor, name)
-        if not (value is None or isinstance(value, str)) or value not in allowed:
-            raise InvalidValueError(_WHERE, f"{name} as one of {', '.join(map(repr, allowed))}", repr(value))
-    for name, least in _LEAST.items():
-        value = getattr(preprocessor, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InvalidValueError(_WHERE, f"{name} as a whole number from {least}", repr(value))
+    for name, choices in _CHOICES.items():
+        check_choice(name, getattr(preprocessor, name), choices, _WHERE)
+    check_whole("seed", preprocessor.seed, 0, _WHERE)
+    check_whole("max_pixels", preprocessor.max_pixels, 1, _WHERE)
     _check_augment(preprocessor.augment, preprocessor.colour)
     _check_statistics(preprocessor)
     background = preprocessor.background

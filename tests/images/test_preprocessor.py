@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import logging
 import threading
 
@@ -285,3 +286,9 @@ def test_threads_may_share_one_preprocessor(folder):
     assert len(results) == 8
     for result in results:
         np.testing.assert_array_equal(result, expected)
+
+
+def test_the_example_of_the_docstring():
+    from toolkit.images import _preprocessor
+
+    assert doctest.testmod(_preprocessor, {"np": np, "ImagePreprocessor": ImagePreprocessor}) == (0, 2)

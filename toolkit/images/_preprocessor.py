@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_LARGEST_FILE = 100_000  # a saved preprocessor has about 1,000 bytes
+
 Images = ImageFolder | Sequence["ImageSource | np.ndarray | Image.Image"] | np.ndarray
 
 
@@ -274,10 +276,11 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator):
         """The preprocessor that ``save`` wrote. Raises DataError if the file is not one."""
         where = f"file {name_of(path)}"
         try:
-            return cls.from_json(Path(path).read_text(encoding="utf-8"), where)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "bytes that are no text"
-            raise DataError(where, "what ImagePreprocessor.save wrote", reason) from error
+            with Path(path).open("rb") as file:
+                content = file.read(_LARGEST_FILE)
+        except OSError as error:
+            raise DataError(where, "what ImagePreprocessor.save wrote", error.strerror or str(error)) from error
+        return cls.from_json(content, where)
 
     def to_json(self) -> str:
         """What ``save`` writes."""
@@ -285,7 +288,7 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator):
         return _saved.to_json(self.get_params(deep=False), getattr(self, "mean_", None), getattr(self, "std_", None))
 
     @classmethod
-    def from_json(cls, text: str, where: str = "ImagePreprocessor.from_json") -> Self:
+    def from_json(cls, text: str | bytes, where: str = "ImagePreprocessor.from_json") -> Self:
         """The preprocessor that ``to_json`` described. Raises DataError if the text is something else."""
         settings, mean, std = _saved.from_json(text, where)
         preprocessor = cls(**settings)
@@ -352,5 +355,6 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False  # images, not tables
         tags.input_tags.three_d_array = True  # grey ones; colour images have four axes, for which there is no tag
+        tags.transformer_tags.preserves_dtype = []  # always float32
         tags.requires_fit = self._learns
         return tags

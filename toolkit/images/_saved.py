@@ -91,7 +91,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def from_json(text: str, where: str) -> tuple[dict[str, Any], list[float] | None, list[float] | None]:
+def from_json(text: str | bytes, where: str) -> tuple[dict[str, Any], list[float] | None, list[float] | None]:
     """Settings and learned statistics; raises DataError that names the field at fault."""
     try:
         saved = SavedPreprocessor.model_validate_json(text)

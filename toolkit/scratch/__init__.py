@@ -17,6 +17,7 @@ from toolkit.scratch._attention import Attention
 from toolkit.scratch._convolution import Conv2D
 from toolkit.scratch._dense import Dense
 from toolkit.scratch._dropout import Dropout
+from toolkit.scratch._embedding import Embedding
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._fit import History, fit
 from toolkit.scratch._flatten import Flatten
@@ -57,6 +58,7 @@ from toolkit.scratch._pooling import AveragePooling2D, GlobalAveragePooling2D, M
 from toolkit.scratch._recurrent import Recurrent
 from toolkit.scratch._regularizers import L2
 from toolkit.scratch._scalar import Scalar
+from toolkit.scratch._sequence_pooling import GlobalAveragePooling1D, Masking
 from toolkit.scratch._sequential import Sequential
 from toolkit.scratch._simple_rnn import SimpleRNN
 from toolkit.scratch._sparse_gradient import SparseGradient
@@ -83,8 +85,10 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Dropout",
+    "Embedding",
     "Equations",
     "Flatten",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlorotNormal",
     "GlorotUniform",
@@ -98,6 +102,7 @@ __all__ = [
     "LayerNormalization",
     "Linear",
     "Loss",
+    "Masking",
     "MaxPooling2D",
     "MeanSquaredError",
     "Model",

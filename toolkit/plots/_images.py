@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from toolkit.errors import InvalidValueError, ShapeError
@@ -38,26 +40,46 @@ def images(
         InvalidValueError: a value lies outside the range, or ``columns`` is not a positive integer.
     """
     pixels = _unit_pixels(np.asarray(images))
-    n, height, width, _ = pixels.shape
+    n = len(pixels)
     if titles is not None and len(titles) != n:
         raise ShapeError("plots.images", f"{n} titles, one for each image", f"{len(titles)}")
     if isinstance(columns, bool) or not isinstance(columns, int | np.integer) or columns < 1:
         raise InvalidValueError("plots.images", "columns as a positive integer", repr(columns))
+    ax = draw_mosaic(pixels, titles, columns, ax)
+    ax.set_title(title)
+    return ax
+
+
+def draw_mosaic(
+    pixels: np.ndarray,
+    captions: Sequence[object] | None,
+    columns: int,
+    ax: Axes | None,
+    *,
+    most_inches: float = 8.0,
+    framed: bool = False,
+) -> Axes:
+    """Draws ``pixels (N, H, W, 1 or 3)`` in rows of ``columns``, ``framed`` by thin lines where edges may be white."""
+    n, height, width, _ = pixels.shape
     across = min(columns, n)
     down = -(-n // across)
     gap = max(1, round(0.08 * width))
-    caption = 0 if titles is None else max(1, round(0.3 * height))
+    caption = 0 if captions is None else max(1, round(0.3 * height))
     canvas = np.ones((down * (height + gap + caption), across * (width + gap), 3))
-    ax = axes(ax, min(across * 1.0, 8), min(1.0, 8 / across) * down * (1.25 if caption else 1.0) + 0.4)
+    inches = min(1.0, most_inches / across)
+    ax = axes(ax, across * inches, inches * down * (1.25 if caption else 1.0) + 0.4)
+    frames = []
     for k, image in enumerate(pixels):
         top, left = (k // across) * (height + gap + caption) + caption, (k % across) * (width + gap)
         canvas[top : top + height, left : left + width] = image
-        if titles is not None:
+        frames.append(Rectangle((left - 0.5, top - 0.5), width, height))
+        if captions is not None:
             middle = left + (width - 1) / 2
-            ax.text(middle, top - 0.5 - 0.06 * height, str(titles[k]), ha="center", va="bottom", fontsize=9)
+            ax.text(middle, top - 0.5 - 0.06 * height, str(captions[k]), ha="center", va="bottom", fontsize=9)
     ax.imshow(canvas, interpolation="nearest")
+    if framed:
+        ax.add_collection(PatchCollection(frames, facecolor="none", edgecolor="#444444", linewidth=0.6))
     ax.set_axis_off()
-    ax.set_title(title)
     return ax
 
 

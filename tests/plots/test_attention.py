@@ -22,6 +22,7 @@ def test_attention_shows_the_weights_of_each_word():
     assert [label.get_text() for label in ax.get_xticklabels()] == WORDS
     assert [label.get_text() for label in ax.get_yticklabels()] == WORDS
     assert ax.images[0].get_clim() == (0, 0.9)
+    assert plots.attention(np.full((4, 4), 0.25), list("abcd")).images[0].get_clim() == (0, 0.5)
 
 
 def test_cross_attention_has_other_words_for_the_keys():

@@ -23,7 +23,7 @@ def test_pca_keeps_what_lies_in_a_plane(rng):
     ax = plots.embedding(plane @ turn + 7)
     np.testing.assert_allclose(pdist(points(ax)), pdist(plane))
     shares = np.var(points(ax), axis=0) / np.var(plane, axis=0).sum()
-    assert ax.get_xlabel() == f"1st principal component ({shares[0]:.0%} of the variance)"
+    assert ax.get_xlabel() == f"PCA 1 ({shares[0]:.0%} of the variance)"
     assert shares[0] > shares[1]
 
 

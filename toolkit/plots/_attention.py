@@ -51,7 +51,8 @@ def attention(
     numbered = max(Tq, Tk) <= _MOST_NUMBERED
     cell = 0.42 if numbered else max(0.12, 4.6 / max(Tq, Tk))
     ax = axes(ax, min(1.8 + cell * Tk + 0.8 * (not numbered), 6.4), min(1.6 + cell * Tq, 6.4))
-    picture = ax.imshow(weights, cmap="Blues", vmin=0, vmax=max(weights.max(), 1e-12))
+    even = min(1, 2 / Tk)  # attention spread evenly is drawn half dark, not darkest
+    picture = ax.imshow(weights, cmap="Blues", vmin=0, vmax=max(weights.max(), even))
     if numbered:
         for (i, j), weight in np.ndenumerate(weights):
             colour = text_colour(picture.to_rgba(weight))

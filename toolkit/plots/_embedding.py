@@ -89,9 +89,7 @@ def _project(vectors: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, t
         pca = PCA(2, svd_solver="full" if min(vectors.shape) <= 500 else "randomized", random_state=seed)
         points = pca.fit_transform(vectors)
         shares = np.nan_to_num(pca.explained_variance_ratio_)
-        return points, tuple(
-            f"{k} principal component ({s:.0%} of the variance)" for k, s in zip(("1st", "2nd"), shares)
-        )
+        return points, tuple(f"PCA {k} ({share:.0%} of the variance)" for k, share in enumerate(shares, start=1))
     if method == "tsne":
         from sklearn.manifold import TSNE
 

@@ -184,8 +184,7 @@ _BACKWARD = Exercise(
         Misconception(
             "diagonal only",
             lambda A, dA: A * (1 - A) * dA,
-            "That is the sigmoid's way back. In a softmax every score changes *all* weights of its row: they "
-            "sum to 1.",
+            "That is the sigmoid's way back. In a softmax every score changes *all* weights of its row: they sum to 1.",
         ),
         Misconception(
             "sum missing",

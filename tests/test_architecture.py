@@ -40,8 +40,9 @@ FLOORS = {
     "__init__": 6,
 }
 # Modules of one floor that may know each other: the classifiers of models train by training.fit; the runner
-# starts kernels as the lab does.
+# starts kernels as the lab does; text downloads NLTK's files as data does its own.
 NEIGHBOURS = {
+    ("text", "data"),
     ("models", "training"),
     ("lab", "lessons"),
     ("lessons", "lab"),

@@ -19,6 +19,13 @@ def assert_same_outputs(model: keras.Model, network: scratch.Network, *x: np.nda
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def assert_same_mask(y, network: scratch.Network) -> None:
+    keras_mask = getattr(y, "_keras_mask", None)
+    assert (network.last_mask is None) == (keras_mask is None)
+    if keras_mask is not None:
+        np.testing.assert_array_equal(network.last_mask, keras_mask.numpy())
+
+
 def test_branches_shared_layers_and_several_ends_match_keras(rng):
     a, b = keras.Input((4,), name="a"), keras.Input((3,), name="b")
     shared = L.Dense(3, "relu", name="shared")
@@ -66,26 +73,107 @@ def test_models_inside_models_are_taken_apart(rng):
     assert_same_outputs(model, network, *(rng.standard_normal((5, 4)).astype("float32") for _ in range(2)))
 
 
-def tagger() -> keras.Model:
-    """A network in which masks pass through recurrence, attention, sums."""
+def encoder(h, x):
+    """Recurrence, attention, sums: three ways on which masks travel."""
+    h = L.LSTM(4, return_sequences=True)(h)
+    h = L.Add()([h, L.Attention()([h, h], use_causal_mask=True)])
+    return L.Add()([h, L.MultiHeadAttention(2, 3)(query=h, key=h, value=x)])
+
+
+def tagger(head=lambda h: L.Dense(3, "softmax")(L.LayerNormalization()(h))):
     words = keras.Input((None,), dtype="int32", name="words")
     x = L.Embedding(6, 4, mask_zero=True)(words)
-    h = L.LSTM(4, return_sequences=True)(x)
-    h = L.Add()([h, L.Attention()([h, h], use_causal_mask=True)])
-    h = L.Add()([h, L.MultiHeadAttention(2, 3)(query=h, key=h, value=x)])
-    return keras.Model(words, L.Dense(3, "softmax")(L.LayerNormalization()(h)))
+    return keras.Model(words, head(encoder(x, x)))
 
 
-def test_masks_match_keras_also_from_a_file(rng, tmp_path):
-    model = tagger()
+WORDS = np.array([[1, 2, 3, 0, 0], [4, 5, 1, 2, 3], [5, 0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda h: L.Dense(3)(h),
+        lambda h: L.Dense(3)(L.GlobalAveragePooling1D()(h)),
+        lambda h: encoder(h, h),
+        lambda h: L.MultiHeadAttention(1, 2)(h, h),
+        lambda h: L.Concatenate()([h, h]),
+        lambda h: L.GRU(3, return_sequences=True)(h),
+        lambda h: L.BatchNormalization()(h),
+    ],
+    ids=["dense", "average", "encoder", "attention", "concatenate", "recurrent", "normalisation"],
+)
+def test_masks_match_keras_also_from_a_file(head, tmp_path):
+    """MultiHeadAttention takes the masks off its inputs: behind the sum Keras finds some masks again, others not."""
+    model = tagger(head)
     model.save(tmp_path / "tagger.keras")
-    words = np.array([[1, 2, 3, 0, 0], [4, 5, 1, 2, 3], [5, 0, 0, 0, 0]])
     for each in (model, keras.models.load_model(tmp_path / "tagger.keras")):
         network = bridge.to_scratch(each)
         assert network.input_shape == (None,)
-        assert_same_outputs(each, network, words)
-        np.testing.assert_array_equal(network._masks[0], each(words)._keras_mask.numpy())
-        assert_same_outputs(bridge.to_keras(network), network, words)
+        assert_same_outputs(each, network, WORDS)
+        assert_same_mask(each(WORDS), network)
+        assert_same_outputs(bridge.to_keras(network), network, WORDS)
+
+
+def test_cross_attention_that_finds_one_of_two_masks_matches_keras():
+    source, target = keras.Input((5,), dtype="int32"), keras.Input((5,), dtype="int32")
+    embedding = L.Embedding(6, 4, mask_zero=True)
+    memory, h = embedding(source), embedding(target)
+    h = L.Add()([h, L.MultiHeadAttention(2, 2)(h, h, use_causal_mask=True)])  # from here on h has no mask
+    model = keras.Model([source, target], L.Dense(3)(L.MultiHeadAttention(2, 2)(h, memory)))
+    network = bridge.to_scratch(model)
+    assert [call.sees_mask for call in network.calls if call.layer.name.startswith("multi_head")][1] == [False, True]
+    assert_same_outputs(model, network, WORDS, WORDS[::-1])
+    assert_same_mask(model([WORDS, WORDS[::-1]]), network)
+    assert_same_outputs(bridge.to_keras(network), network, WORDS, WORDS[::-1])
+
+
+@pytest.mark.filterwarnings("ignore:.*does not support masking:UserWarning")  # so Keras says of the inner model
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda x: L.MultiHeadAttention(1, 2)(x, x),
+        lambda x: L.Attention()([x, x]),
+        lambda x: L.LSTM(4, return_sequences=True)(x),
+        lambda x: L.Add()([x, L.Dense(4)(x)]),
+        lambda x: L.Add()([x, L.MultiHeadAttention(1, 2)(x, x)]),
+    ],
+    ids=["heads", "attention", "recurrent", "residual", "encoder"],
+)
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda x, h: L.MultiHeadAttention(1, 2)(L.Add()([x, h]), x),
+        lambda x, h: L.LSTM(3)(L.Add()([x, h])),
+        lambda x, h: L.Attention()([h, x]),
+        lambda x, h: L.Dense(3)(h),
+    ],
+    ids=["heads", "recurrent", "attention", "dense"],
+)
+def test_masks_in_a_model_inside_a_model_match_keras(block, join):
+    """While the outer graph is drawn Keras loses sight of the inner model's masks; some it finds when it runs."""
+    inside = keras.Input((5, 4))
+    inner = keras.Model(inside, block(inside))
+    words = keras.Input((5,), dtype="int32")
+    x = L.Embedding(6, 4, mask_zero=True)(words)
+    model = keras.Model(words, join(x, inner(x)))
+    network = bridge.to_scratch(model)
+    assert_same_outputs(model, network, WORDS)
+    assert_same_mask(model(WORDS), network)
+
+
+def test_masks_that_keras_would_lose_are_refused():
+    words = scratch.Input((None,))
+    h = scratch.Embedding(6, 4, mask_zero=True)(words)
+    h = scratch.Add()([h, scratch.MultiHeadAttention(1, 2)([h, h])])
+    average = scratch.Model(words, scratch.GlobalAveragePooling1D()(h))
+    assert_same_outputs(bridge.to_keras(average), average, WORDS)  # here the mask is passed by hand
+    with pytest.raises(
+        UnsupportedError, match=r"Model 'tags': expected an output that keeps its mask.*takes the masks"
+    ):
+        bridge.to_keras(scratch.Model(words, scratch.Dense(2)(h), name="tags"))
+    second = scratch.MultiHeadAttention(1, 2, name="second")([h, h])
+    with pytest.raises(UnsupportedError, match="MultiHeadAttention 'second': expected masks that Keras finds too"):
+        bridge.to_keras(scratch.Model(words, second))
 
 
 @pytest.mark.parametrize("cell", ["SimpleRNN", "GRU", "LSTM"])
@@ -103,7 +191,7 @@ def test_initial_states_with_and_without_mask_match_keras(cell, passes_mask):
     network = bridge.to_scratch(model)
     batch = np.array([[1, 2, 0, 0], [3, 4, 5, 1]]), np.array([[1, 2, 0, 3, 0], [0, 4, 5, 1, 0]])
     assert_same_outputs(model, network, *batch)
-    np.testing.assert_array_equal(network._masks[0], model(list(batch))._keras_mask.numpy())
+    assert_same_mask(model(list(batch)), network)
     assert_same_outputs(bridge.to_keras(network), network, *batch)
 
 
@@ -153,6 +241,11 @@ def masked(x):
     return L.Masking()(x)
 
 
+def joined_after_attention(x, attended):
+    """A Concatenate of which one input has lost its mask, the other not."""
+    return L.Concatenate()([L.Add()([x, attended]), L.LSTM(2, return_sequences=True)(masked(x))])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -176,6 +269,12 @@ def masked(x):
             "a call without key_mask",
         ),
         (lambda: functional((3, 3), lambda x: L.Softmax()(masked(x))), "inputs without a mask.*Activation"),
+        (
+            lambda: functional(
+                (3, 2), lambda x: joined_after_attention(h := masked(x), L.MultiHeadAttention(1, 2)(h, h))
+            ),
+            "Concatenate '.*': expected inputs with their masks.*lost it to MultiHeadAttention",
+        ),
         (lambda: functional((3,), lambda x: x), "one dtype for all layers, received no layers"),
     ],
 )

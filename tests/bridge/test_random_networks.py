@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from toolkit import bridge, scratch
+from toolkit.errors import UnsupportedError
 
 SMOOTH = st.sampled_from(["tanh", "sigmoid", "gelu", "linear", "softmax"])
 
@@ -98,7 +99,12 @@ def test_random_graphs_match_keras_both_ways(network):
     for layer in network.layers:
         for p in layer.params.values():
             p += 0.1
-    model = bridge.to_keras(network)
+    try:
+        model = bridge.to_keras(network)
+    except UnsupportedError as error:
+        if "MultiHeadAttention takes the masks off" not in str(error):
+            raise
+        reject()  # rare; test_graphs.py is about these masks
     x = data_for(network)
     argument = x if network.several_inputs else x[0]
     y = network.forward(argument)
@@ -111,7 +117,8 @@ def test_random_graphs_match_keras_both_ways(network):
     for ours, theirs, mask in zip(outputs, keras_y, network._masks, strict=True):
         np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-10, atol=1e-11)
         keras_mask = getattr(theirs, "_keras_mask", None)
-        np.testing.assert_array_equal(True if mask is None else mask, True if keras_mask is None else keras_mask)
+        assert (mask is None) == (keras_mask is None)
+        np.testing.assert_array_equal(mask, keras_mask)
 
     assert [w.shape for w in network.get_weights()] == [w.shape for w in model.get_weights()]
     keras_layers = [layer.name for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]

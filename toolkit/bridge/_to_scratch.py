@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import keras
 
 from toolkit import scratch
+from toolkit.bridge._masks import VALUES, Masks, arguments, mask_of, values_of
 from toolkit.bridge._twins import BY_KERAS, refuse_other_options, where
 from toolkit.errors import CallOrderError, UnsupportedError
-
-# The arguments of a layer's call that hold values, in the order of the scratch twin's list of inputs.
-_VALUES = ("inputs", "sequences", "query", "value", "key", "initial_state")
+from toolkit.scratch._graph import Call
 
 
 def to_scratch(model: keras.Model) -> scratch.Sequential | scratch.Model:
@@ -42,11 +40,15 @@ def to_scratch(model: keras.Model) -> scratch.Sequential | scratch.Model:
     if len(dtypes) != 1:
         raise UnsupportedError(where(model), "one dtype for all layers", ", ".join(sorted(dtypes)) or "no layers")
     options = {"dtype": dtypes.pop(), "name": model.name}
+    masks = Masks(model)
+    for keras_call, call in walk.calls:
+        call.sees_mask = masks.found(keras_call)
     chain = _chain(inputs, outputs)
     if chain:
         network = scratch.Sequential(chain, input_shape=inputs[0].shape, **options)
     else:
         network = scratch.Model(inputs, outputs, **options)
+        network.loss_sees_mask = masks.reach_loss
     for layer, twin in walk.twins.items():
         for w, value in zip(twin.weights.values(), layer.get_weights(), strict=True):
             w[...] = value
@@ -79,10 +81,12 @@ class _Walk:
 
     Attributes:
         twins: the scratch twin of each layer met so far; a shared layer has one.
+        calls: the calls met so far, of Keras and of scratch.
     """
 
     def __init__(self) -> None:
         self.twins: dict[keras.Layer, scratch.Layer] = {}
+        self.calls: list[tuple[Any, Call]] = []
 
     def through(self, model: keras.Model, inputs: list[scratch.Node]) -> list[scratch.Node]:
         """The nodes for the model's outputs, where ``inputs`` stand for its inputs."""
@@ -100,17 +104,16 @@ class _Walk:
         """The nodes for the outputs of one call of a layer."""
         is_model = isinstance(layer, keras.Model)
         (_check_has_graph if is_model else _check_known)(layer)
-        given = inspect.signature(layer.call).bind(*call.arguments.args, **call.arguments.kwargs).arguments
-        values = [given[name] for name in _VALUES if given.get(name) is not None]
-        tensors = keras.tree.flatten(values)
-        sees_mask = _check_call(layer, given, tensors)
+        given = arguments(call)
+        tensors = values_of(given)
+        _check_call(layer, given, tensors)
         inputs = [self._node(tensor, nodes) for tensor in tensors]
         if is_model:
             return self.through(layer, inputs)
         twin = self._twin(layer, causal=bool(given.get("use_causal_mask")))
-        y = twin(inputs if len(inputs) > 1 or isinstance(values[0], list | tuple) else inputs[0])
+        y = twin(inputs if len(inputs) > 1 or isinstance(given.get("inputs"), list | tuple) else inputs[0])
         outputs = y if isinstance(y, list) else [y]
-        outputs[0].call.sees_mask = sees_mask
+        self.calls.append((call, outputs[0].call))
         return outputs
 
     def _twin(self, layer: keras.Layer, causal: bool) -> scratch.Layer:
@@ -121,17 +124,15 @@ class _Walk:
         return self.twins[layer]
 
 
-def _check_call(layer: keras.Layer, given: dict[str, Any], tensors: list[keras.KerasTensor]) -> bool:
-    """Refuses what a call of a twin cannot say; returns whether the layer gets the mask of its input."""
-    masks = [getattr(tensor, "_keras_mask", None) for tensor in tensors]
+def _check_call(layer: keras.Layer, given: dict[str, Any], tensors: list[keras.KerasTensor]) -> None:
+    """Refuses what a call of a twin cannot say."""
+    masks = [mask_of(tensor) for tensor in tensors]
     if isinstance(layer, keras.layers.Softmax) and masks[0] is not None:
         raise UnsupportedError(where(layer), "inputs without a mask", "a mask", "Use Activation('softmax').")
     for name, value in given.items():
         is_own_mask = name == "mask" and all(map(_same, keras.tree.flatten(value), masks))
-        if name not in (*_VALUES, "use_causal_mask") and value is not None and value is not False and not is_own_mask:
+        if name not in (*VALUES, "use_causal_mask") and value is not None and value is not False and not is_own_mask:
             raise UnsupportedError(where(layer), f"a call without {name}", f"{name}={value!r}")
-    # With an initial state Keras looks for no mask: whoever wants it to count has to pass it.
-    return "initial_state" not in given or given.get("mask") is not None
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -46,15 +46,15 @@ class Call:
         inputs: the nodes that it is called on.
         outputs: the nodes that it makes.
         as_list: whether the layer takes its inputs as a list.
-        sees_mask: False where the layer computes as if there was no mask. It hands the mask on all the same: so
-            Keras treats a recurrent layer with an initial state, unless the mask is passed by hand.
+        sees_mask: for each input, False where the layer computes as if the input had no mask; for networks from
+            Keras, which loses masks in some places (see ``toolkit.bridge``). The mask is handed on all the same.
     """
 
     def __init__(self, layer: Layer, inputs: Sequence[Node], as_list: bool) -> None:
         self.layer = layer
         self.inputs = tuple(inputs)
         self.as_list = as_list
-        self.sees_mask = True
+        self.sees_mask = [True] * len(self.inputs)
         shape = _output_shape(layer, self.input_shape)
         self.outputs = tuple(Node(s, self) for s in (shape if are_several(shape) else [shape]))
 
@@ -67,6 +67,11 @@ class Call:
     def gather(self, values: Mapping[Node, Any]) -> Any:
         """The inputs' values, one or a list, as the layer takes them; None where there is none."""
         found = [values.get(node) for node in self.inputs]
+        return found if self.as_list else found[0]
+
+    def gather_seen(self, masks: Mapping[Node, Any]) -> Any:
+        """The inputs' masks as the layer finds them."""
+        found = [masks.get(node) if sees else None for node, sees in zip(self.inputs, self.sees_mask)]
         return found if self.as_list else found[0]
 
     def per_output(self, y: Any) -> dict[Node, Any]:

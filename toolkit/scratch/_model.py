@@ -44,6 +44,7 @@ class Model(Network):
         inputs: the input nodes.
         outputs: the output nodes.
         calls: the uses of layers, each after those that it needs.
+        loss_sees_mask: for each output, False where its loss counts all positions, masked or not.
 
     Example:
         >>> from toolkit import scratch
@@ -88,6 +89,7 @@ class Model(Network):
         self.layers = layers_of(self.calls, self.outputs)
         self._name_layers()
         self._build()
+        self.loss_sees_mask = [True] * len(self.outputs)
         self._caches: list[Any] = []
 
     def _nodes(self, nodes: Node | Sequence[Node], what: str) -> list[Node]:
@@ -148,12 +150,12 @@ class Model(Network):
         masks: dict[Node, np.ndarray | None] = {}
         self._caches = []
         for call in self.calls:
-            x, mask = call.gather(values), call.gather(masks)
-            y, mask = forward_with_mask(call.layer, x, mask, training, call.sees_mask)
-            values |= call.per_output(y)
-            masks |= call.per_output(mask)
+            x = call.gather(values)
+            values |= call.per_output(forward_with_mask(call.layer, x, call.gather_seen(masks), training))
+            masks |= call.per_output(call.layer.compute_mask(x, call.gather(masks)))
             self._caches.append(call.layer._cache)
-        self._outputs, self._masks = [values[node] for node in self.outputs], [masks.get(node) for node in self.outputs]
+        self._outputs = [values[node] for node in self.outputs]
+        self._masks = [masks.get(node) if sees else None for node, sees in zip(self.outputs, self.loss_sees_mask)]
         return self.last_output
 
     def backward(self, dy: Arrays, needs_dx: bool = True) -> Arrays | None:

@@ -38,10 +38,9 @@ def numbered(given: Sequence[str | None], kinds: Sequence[str], where: str) -> l
     return names
 
 
-def forward_with_mask(layer: Layer, x: Arrays, mask: Any, training: bool, sees_mask: bool = True) -> tuple[Arrays, Any]:
-    """The output of a layer and the output's mask."""
-    y = layer.forward(x, training, mask=mask) if layer.uses_mask and sees_mask else layer.forward(x, training)
-    return y, layer.compute_mask(x, mask)
+def forward_with_mask(layer: Layer, x: Arrays, mask: Any, training: bool) -> Arrays:
+    """The output of a layer, which gets the mask of ``x`` if it takes one."""
+    return layer.forward(x, training, mask=mask) if layer.uses_mask else layer.forward(x, training)
 
 
 class Network(ABC):
@@ -54,6 +53,8 @@ class Network(ABC):
         seed: fixes initial values, dropout masks and the shuffling of ``fit``.
         optimizer: the optimiser; None before ``compile``.
         loss: the loss, of several outputs a list; None before ``compile``.
+        several_inputs: whether ``forward`` takes a list of arrays.
+        several_outputs: whether it returns one.
         history: what the last ``fit`` measured.
         equations: the network's formulas as LaTeX.
     """
@@ -101,6 +102,7 @@ class Network(ABC):
 
     @property
     def where(self) -> str:
+        """The network as errors call it, e.g. ``Model 'tagger'``."""
         return f"{type(self).__name__} {self.name!r}"
 
     @property
@@ -112,6 +114,11 @@ class Network(ABC):
     def last_output(self) -> Arrays | None:
         """``ŷ`` of the last forward pass, of several outputs a list; None before the first."""
         return self._outputs if self.several_outputs else self._outputs[0] if self._outputs else None
+
+    @property
+    def last_mask(self) -> np.ndarray | list[np.ndarray | None] | None:
+        """The mask of the last output, ``(N, T)`` bool, of several outputs a list; None where all positions count."""
+        return self._masks if self.several_outputs else self._masks[0] if self._masks else None
 
     def _name_layers(self) -> None:
         """Numbers layers without a name of their own as Keras does: dense, dense_1, dense_2."""

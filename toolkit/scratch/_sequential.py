@@ -103,7 +103,8 @@ class Sequential(Network):
             self.build(x.shape[1:])
         mask = None
         for layer in self.layers:
-            x, mask = forward_with_mask(layer, x, mask, training)
+            y = forward_with_mask(layer, x, mask, training)
+            x, mask = y, layer.compute_mask(x, mask)
         self._outputs, self._masks = [x], [mask]
         return x
 

@@ -104,7 +104,7 @@ def _break_up_marks(run: re.Match[str]) -> str:
     parts: list[str] = []
     marks = 0
     for character in run[0]:
-        marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
+        marks = marks + 1 if unicodedata.combining(character) else 0
         if marks > _MOST_MARKS:
             parts.append(_COMBINING_GRAPHEME_JOINER)
             marks = 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Collection, Set
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import InvalidValueError
 
@@ -28,6 +29,12 @@ def _words(value: Any) -> Any:
     return tuple(value) if isinstance(value, Collection) and not isinstance(value, str | bytes) else value
 
 
+def _can_be_saved(value: str) -> str:
+    value.encode()  # a lone surrogate raises a ValueError, which pydantic reports
+    return value
+
+
+Text = Annotated[str, AfterValidator(_can_be_saved)]
 Flag = Annotated[bool, BeforeValidator(_plain)]
 Integer = Annotated[int, BeforeValidator(_plain)]
 Frequency = (
@@ -49,7 +56,7 @@ class Parameters(BaseModel):
         description=f"an int from 1 to {LONGEST_SEQUENCE:,}, or None to learn it"
     )
     lower: Flag = Field(description="True or False")
-    stop_words: str | Annotated[tuple[str, ...], BeforeValidator(_words)] | None = Field(
+    stop_words: Text | Annotated[tuple[Text, ...], BeforeValidator(_words)] | None = Field(
         description="'english', a list of words, or None"
     )
     stemmer: Literal["porter", "snowball"] | None = Field(description="'porter', 'snowball' or None")
@@ -57,7 +64,7 @@ class Parameters(BaseModel):
     padding: Literal["post", "pre"] = Field(description="'post' or 'pre'")
     truncating: Literal["post", "pre"] = Field(description="'post' or 'pre'")
     html: Flag = Field(description="True or False")
-    resources: Annotated[str, BeforeValidator(_plain), Field(min_length=1)] = Field(
+    resources: Annotated[Text, BeforeValidator(_plain), Field(min_length=1)] = Field(
         description="'builtin', 'nltk' or a folder"
     )
     processes: Annotated[Integer, Field(ge=1)] = Field(description="an int from 1")
@@ -91,4 +98,5 @@ def check_parameters(values: dict[str, Any]) -> Parameters:
     if not fault["loc"]:
         raise fault["ctx"]["error"]
     name = fault["loc"][0]
-    raise InvalidValueError(_WHERE, f"{name} to be {Parameters.model_fields[name].description}", repr(values[name]))
+    expected = f"{name} to be {Parameters.model_fields[name].description}"
+    raise InvalidValueError(_WHERE, expected, reprlib.repr(values[name]))

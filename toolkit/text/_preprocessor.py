@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from toolkit.errors import DataError, InvalidValueError, ShapeError
+from toolkit.errors import DataError, InvalidValueError
 from toolkit.text._parameters import Parameters, check_parameters
 from toolkit.text._resources import Resources, StopWords
 from toolkit.text._saved import PADDING, UNKNOWN, SavedPreprocessor, from_json
-from toolkit.text._sequences import PADDING_ID, UNKNOWN_ID, Block, rows_of_equal_length, stem_blocks
+from toolkit.text._sequences import PADDING_ID, UNKNOWN_ID, Block, check_rows, rows_of_equal_length, stem_blocks
 from toolkit.text._steps import Recipe, Stages, steps_for
 from toolkit.text._texts import check_text, check_texts
 
@@ -43,7 +43,8 @@ class TextPreprocessor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     Args:
         max_tokens: V, the most tokens that the vocabulary holds, padding and unknown included; None for no limit.
-        min_frequency: leave out tokens that are rarer. An int counts occurrences; a float is a share of all tokens.
+        min_frequency: leave out tokens that are rarer. An int counts occurrences; a float is a share of all tokens that
+            are left after stop words, in all texts together.
         max_frequency: leave out tokens that are more frequent. As ``min_frequency``: 1 is one occurrence, 1.0 is all.
         sequence_length: T, the length of every row. None learns it: the shortest length that at least 95 % of the
             fitted texts do not exceed, from 1 to 1,000.
@@ -168,7 +169,9 @@ class TextPreprocessor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             ShapeError: ``ids`` is not a row for each text.
         """
         check_is_fitted(self, "vocabulary_")
-        return [self._text_of(row, index) for index, row in enumerate(ids)]
+        where = f"{_WHERE}.inverse_transform"
+        rows = check_rows(ids, len(self.vocabulary_), where)
+        return [" ".join(self.vocabulary_[token_id] for token_id in row if token_id != PADDING_ID) for row in rows]
 
     # ------------------------------------------------------------------ one text
 
@@ -283,20 +286,6 @@ class TextPreprocessor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             rows.append(rows_of_equal_length(ids[block.indices], block.lengths, length, padding, truncating))
         return np.concatenate(rows)
 
-    def _text_of(self, row: ArrayLike, index: int) -> str:
-        row, where = np.asarray(row), f"{_WHERE}.inverse_transform"
-        if row.ndim != 1:
-            raise ShapeError(
-                where, "ids of shape (N, T)", f"row {index} of shape {row.shape}", "Pass [ids] for one row."
-            )
-        if row.size and row.dtype.kind not in "iu":
-            raise InvalidValueError(where, "integer ids", f"{row.dtype} in row {index}", "Use .astype(int).")
-        outside = (row < 0) | (row >= len(self.vocabulary_))
-        if outside.any():
-            received = f"{row[outside][0]} in row {index}"
-            raise InvalidValueError(where, f"ids from 0 to {len(self.vocabulary_) - 1}", received)
-        return " ".join(self.vocabulary_[token_id] for token_id in row.tolist() if token_id != PADDING_ID)
-
     # ------------------------------------------------------------------ settings
 
     def _parameters(self) -> Parameters:
@@ -326,12 +315,16 @@ class TextPreprocessor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False  # texts, not tables
         tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []  # always int32
         return tags
 
 
 def _is_between(count: int, total: int, parameters: Parameters) -> bool:
     low, high = parameters.min_frequency, parameters.max_frequency
-    return (low if isinstance(low, int) else low * total) <= count <= (high if isinstance(high, int) else high * total)
+    # Divided, since 0.1 * 30 is more than 3.
+    share = count / total
+    enough = count >= low if isinstance(low, int) else share >= low
+    return enough and (count <= high if isinstance(high, int) else share <= high)
 
 
 def _usual_length(lengths: np.ndarray) -> int:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Annotated, Literal, Self
 
 import nltk
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from toolkit.errors import DataError
 from toolkit.text._parameters import LONGEST_SEQUENCE, Parameters
@@ -56,7 +56,7 @@ class SavedPreprocessor(BaseModel):
     written_with: Versions
     sample: Sample
     vocabulary: tuple[str, ...]
-    counts: tuple[NonNegativeInt, ...]
+    counts: tuple[Annotated[int, Field(ge=0, lt=1 << 63)], ...]
     sequence_length: Annotated[int, Field(ge=1, le=LONGEST_SEQUENCE)]
 
     @classmethod

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.text._steps import Recipe, steps_for
 
 PADDING_ID = 0
@@ -65,6 +67,35 @@ def _stem(texts: list[str], recipe: Recipe) -> Block:
     lengths = np.array([len(row) for row in rows], np.int64)
     indices = np.fromiter(map(positions.__getitem__, chain.from_iterable(rows)), np.int32, int(lengths.sum()))
     return Block(list(positions), indices, lengths)
+
+
+def check_rows(ids: ArrayLike | Sequence[ArrayLike], vocabulary_size: int, where: str) -> Iterator[list[int]]:
+    """The rows of ``ids``, each checked as it comes.
+
+    Raises:
+        InvalidValueError: an id is no integer from 0 to ``vocabulary_size - 1``; its row is named.
+        ShapeError: not (N, T), nor N rows of any lengths.
+    """
+    if hasattr(ids, "ndim"):
+        ids = np.asarray(ids)  # a data frame would give the names of its columns
+    if not isinstance(ids, Iterable) or isinstance(ids, str | bytes | Mapping) or getattr(ids, "ndim", 2) == 0:
+        raise InvalidValueError(where, "ids of shape (N, T)", type(ids).__name__)
+    for index, values in enumerate(ids):
+        try:
+            row = np.asarray(values)
+        except ValueError as error:
+            raise ShapeError(where, "ids of shape (N, T)", f"rows within row {index}") from error
+        if row.ndim != 1:
+            received = f"row {index} of shape {row.shape}"
+            raise ShapeError(where, "ids of shape (N, T)", received, "For one row, pass [ids].")
+        if row.size and row.dtype.kind not in "iu":
+            raise InvalidValueError(where, "integer ids", f"{row.dtype} in row {index}", "Are these really ids?")
+        outside = (row < 0) | (row >= vocabulary_size)
+        if outside.any():
+            received = f"{row[outside][0]} in row {index}"
+            remedy = "Ids belong to the vocabulary that made them."
+            raise InvalidValueError(where, f"ids from 0 to {vocabulary_size - 1}", received, remedy)
+        yield row.tolist()
 
 
 def rows_of_equal_length(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
+import numpy as np
+
 from toolkit.errors import InvalidValueError, ShapeError
 
 
@@ -46,7 +48,7 @@ def check_text(text: str, where: str, place: str = "") -> str:
         InvalidValueError: if it is none.
     """
     if isinstance(text, str):
-        return str(text)
+        return str.__str__(text)  # str() of a member of an enumeration is its name
     if isinstance(text, bytes | bytearray | memoryview):
         raise InvalidValueError(
             where,
@@ -66,5 +68,5 @@ def check_text(text: str, where: str, place: str = "") -> str:
 
 def _is_missing(value: Any) -> bool:
     # NaN differs from itself; pandas's NA and NaT are known by their names, without importing pandas.
-    is_nan = isinstance(value, float) and value != value
+    is_nan = isinstance(value, float | np.floating) and value != value
     return value is None or is_nan or type(value).__name__ in {"NAType", "NaTType"}

@@ -53,10 +53,11 @@ def word_tokenize(text: str) -> list[str]:
     try:
         return _rules.tokenize(text)
     except TimeoutError as error:
+        longest = max(text.split(_MARK), key=len).strip()
         raise InvalidValueError(
             "word_tokenize",
             "a text that each of NLTK's rules passes through in 5 s",
-            f"{len(text):,} characters without white space to cut them at, {text[:20]!r} …",
+            f"{len(longest):,} characters without white space to cut them at, {longest[:20]!r} …",
             "Is it text? Otherwise put spaces between its words.",
         ) from error
 

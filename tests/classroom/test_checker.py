@@ -31,7 +31,7 @@ def test_right_values(verdict_on, answer, reference):
     assert (verdict.state, verdict.hint) == ("right", "")
 
 
-@pytest.mark.parametrize("answer", [None, ...])
+@pytest.mark.parametrize("answer", [None, ..., (..., ...)])
 def test_placeholder_is_not_an_answer(verdict_on, answer):
     assert verdict_on(answer, 1.0).state == "not answered yet"
 
@@ -143,7 +143,7 @@ def raises_not_implemented(x, dy):
     raise NotImplementedError
 
 
-@pytest.mark.parametrize("answer", [returns_ellipsis, raises_not_implemented, lambda x, dy: ..., None, ...])
+@pytest.mark.parametrize("answer", [returns_ellipsis, raises_not_implemented, lambda x, dy: ..., lambda x, dy: (..., ...), None, ...])
 def test_unwritten_function_is_not_an_answer(verdict_on, answer):
     assert verdict_on(answer, gradient, cases=CASES).state == "not answered yet"
 

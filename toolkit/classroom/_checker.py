@@ -29,7 +29,7 @@ def check(exercise_id: str, answer: Any) -> Verdict:
         InvalidValueError: there is no such exercise.
     """
     exercise = find(exercise_id)
-    if answer is None or answer is Ellipsis:
+    if answer is None or _is_placeholder(answer):
         return _verdict(exercise, "not answered yet")
     if exercise.asks_for_function:
         return _check_function(exercise, answer)
@@ -56,11 +56,16 @@ def _check_function(exercise: Exercise, function: Any) -> Verdict:
     except Exception as error:
         message = str(error).strip() or "no message"
         return _verdict(exercise, "error", f"Your function raised {type(error).__name__}: {message}")
-    if any(answer is Ellipsis for answer in answers):
+    if any(map(_is_placeholder, answers)):
         return _verdict(exercise, "not answered yet")
     if any(answer is None for answer in answers):
         return _verdict(exercise, "not answered yet", "Your function returns nothing (None): no `return`?")
     return _judge(exercise, answers)
+
+
+def _is_placeholder(answer: Any) -> bool:
+    """Whether it is still the ``...`` of the question, or the ``..., ...`` of one that asks for two results."""
+    return answer is Ellipsis or (isinstance(answer, tuple) and any(part is Ellipsis for part in answer))
 
 
 def _judge(exercise: Exercise, answers: Sequence[Any]) -> Verdict:

@@ -48,7 +48,8 @@ class SparseGradient:
     @cached_property
     def _runs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The order that sorts ``rows``, where each run of equal rows starts in it, and each row once."""
-        order = np.argsort(self.rows, kind="stable")
+        rows = self.rows.astype(np.min_scalar_type(self.shape[0]), copy=False)  # NumPy sorts short integers by radix
+        order = np.argsort(rows, kind="stable")
         in_order = self.rows[order]
         starts = np.flatnonzero(np.diff(in_order, prepend=-1))
         return order, starts, in_order[starts]

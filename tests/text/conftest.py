@@ -36,17 +36,22 @@ PUNKT_FILES = {
 }
 
 
-def archive(name: str, files: dict[str, str]) -> bytes:
-    """A package as NLTK publishes it."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file, text in files.items():
-            packed.writestr(f"{name}/{file}", text)
-    return stream.getvalue()
+@pytest.fixture
+def archive():
+    """Makes a package as NLTK publishes it, of the text of each of its files."""
+
+    def pack(name: str, files: dict[str, str]) -> bytes:
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+            for file, text in files.items():
+                packed.writestr(f"{name}/{file}", text)
+        return stream.getvalue()
+
+    return pack
 
 
 @pytest.fixture
-def stopwords_zip():
+def stopwords_zip(archive):
     return archive("stopwords", {"english": "the\nis\nisn't\n", "german": "der\ndie\ndas\nfür\n"})
 
 

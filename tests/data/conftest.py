@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.data._info import FileInfo, ImagesInfo
+from toolkit.data._info import CorpusInfo, FileInfo, ImagesInfo
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -316,3 +316,59 @@ def wait_until():
             time.sleep(0.02)
 
     return wait
+
+
+WORDS = [f"word{k}" for k in range(60)]
+
+
+def _random_sentence(seed, n):
+    return " ".join(np.random.RandomState(seed).choice(WORDS, n))
+
+
+@pytest.fixture
+def random_sentence():
+    """Makes a sentence of ``n`` words, always the same for a seed."""
+    return _random_sentence
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch, random_sentence):
+    """Two packages of twenty modules with two docstrings each, installed in a folder of the test's own."""
+    site = tmp_path / "site"
+    for number, name in enumerate(("alpha", "beta")):
+        for module in range(20):
+            path = site / name / f"part{module % 2}" / f"module{module}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            seeds = [1000 * number + 10 * module + k for k in range(2)]
+            functions = [
+                f'def f{k}():\n    """{random_sentence(seed, 8)}.\n\n    {random_sentence(5000 + seed, 30)}.\n    """\n'
+                for k, seed in enumerate(seeds)
+            ]
+            path.write_text("\n".join(functions))
+        (site / name / "__init__.py").write_text('raise SystemExit("the package was imported")')
+        information = site / f"{name}-1.{number}.dist-info" / "METADATA"
+        information.parent.mkdir()
+        information.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.{number}\n")
+    monkeypatch.syspath_prepend(site)
+    return site
+
+
+@pytest.fixture
+def tiny_corpus(packages):
+    """A corpus of the two packages."""
+    return CorpusInfo(
+        name="tiny",
+        title="Tiny corpus",
+        reader="docstrings",
+        targets=("library", "family", "summary"),
+        train=48,
+        test=32,
+        classes=("alpha", "beta"),
+        licence="CC0",
+        citation="none",
+        homepage="https://example.org/",
+        packages=[
+            {"name": "alpha", "distribution": "alpha", "family": "greek"},
+            {"name": "beta", "distribution": "beta", "family": "letters"},
+        ],
+    )

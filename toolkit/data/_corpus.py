@@ -113,9 +113,10 @@ def _split_by_module(group: list[Docstring], n_test: int) -> tuple[list[Docstrin
         modules[text.package, text.module].append(text)
     train: list[Docstring] = []
     test: list[Docstring] = []
+    most = max(n_test // 8, min(map(len, modules.values()), default=0))
     for module in sorted(modules, key=lambda module: _digest(*module)):
         texts = modules[module]
-        fits = len(texts) <= min(n_test - len(test), max(1, n_test // 8))
+        fits = len(texts) <= min(n_test - len(test), most)
         (test if fits else train).extend(texts)
     return sorted(train, key=_draw), sorted(test, key=_draw)
 

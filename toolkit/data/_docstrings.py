@@ -187,12 +187,13 @@ _NAMES = re.compile(
     r"tensorflow|keras|numpy|scipy|pandas|sklearn|scikit|matplotlib|pyplot|pylab|statsmodels|nltk|python|stdlib"
 )
 _ALIASES = frozenset({"tf", "np", "pd", "sp", "plt", "mpl", "sm", "smf", "tsa", "jnp", "skl"})
-_ADDRESS = re.compile(r"\w+://|www\.|mailto:|\S@\w+\.")
+# Addresses, where a cross-reference leads, and what is left of layout within a line.
+_DROPPED = re.compile(r"\w+://|www\.|mailto:|\S@\w+\.|>`_{0,2}\W*$|version(?:added|changed)|>>>")
 _FILE = re.compile(r"\W*[\w./\\-]*\w\.(?:py|pyx|pyi|c|cc|cpp|h|txt|rst|md|csv|json|ya?ml|html?|ipynb|proto|so|dll)\W*")
 _ROLE = re.compile(r":[A-Za-z]+(?::[A-Za-z]+)*:(?=`)")
 _MARKUP = re.compile(r"[`*|~]+_{0,2}")
 _WORD = re.compile(r"tf-?idf\w*|\w+", re.IGNORECASE)
-_VERSION = re.compile(rf"\b({MASK}\s?|versions?\s?|v)\d+(?:\.(?:\d+|x))*", re.IGNORECASE)
+_VERSION = re.compile(rf"\b({MASK}|versions?|v(?=\d))\s?\d+(?:\.(?:\d+|x))*", re.IGNORECASE)
 
 
 def _plain(lines: list[str]) -> str:
@@ -204,8 +205,7 @@ def _plain(lines: list[str]) -> str:
 def _plain_word(word: str) -> str:
     """One word between blanks, without mark-up; empty if nothing of it is left."""
     if not word.isalpha():
-        address = _ADDRESS.search(word) or _FILE.fullmatch(word) or word.count("/") > 1
-        if address or word.endswith((">`", ">`_", ">`__")):  # the last are the target of a cross-reference
+        if _DROPPED.search(word) or _FILE.fullmatch(word) or word.count("/") > 1:
             return ""
         word = _ROLE.sub("", word).replace("scikit-learn", "sklearn").replace("::", ":")
         word = _MARKUP.sub("", word).strip("_")

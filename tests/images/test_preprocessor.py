@@ -291,4 +291,4 @@ def test_threads_may_share_one_preprocessor(folder):
 def test_the_example_of_the_docstring():
     from toolkit.images import _preprocessor
 
-    assert doctest.testmod(_preprocessor, {"np": np, "ImagePreprocessor": ImagePreprocessor}) == (0, 2)
+    assert doctest.testmod(_preprocessor) == (0, 2)

@@ -120,9 +120,9 @@ def convert(pixels: np.ndarray, source: Colour, target: Colour) -> np.ndarray:
         return pixels
     if source == "grey":
         return np.repeat(pixels, 3, axis=-1)
-    if target != "grey":
-        return np.ascontiguousarray(pixels[..., ::-1])
-    code = cv2.COLOR_RGB2GRAY if source == "rgb" else cv2.COLOR_BGR2GRAY
+    code = cv2.COLOR_BGR2RGB  # the same change as RGB to BGR, and much faster than pixels[..., ::-1]
+    if target == "grey":
+        code = cv2.COLOR_RGB2GRAY if source == "rgb" else cv2.COLOR_BGR2GRAY
     # OpenCV takes one image: a batch is a tall one.
     tall = np.ascontiguousarray(pixels).reshape(-1, *pixels.shape[-2:])
-    return cv2.cvtColor(tall, code).reshape(*pixels.shape[:-1], 1)
+    return cv2.cvtColor(tall, code).reshape(*pixels.shape[:-1], -1)

@@ -1,0 +1,261 @@
+"""One training run: its position, its epochs, what happens after each call and each epoch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.training import _finite
+from toolkit.training._checkpoint import Checkpoint
+from toolkit.training._compilation import Compilation, decide
+from toolkit.training._data import ArrayEpoch, Arrays, Stream, StreamEpoch
+from toolkit.training._early_stopping import EarlyStopping
+from toolkit.training._fingerprint import fingerprint
+from toolkit.training._history import History
+from toolkit.training._progress import Shown
+from toolkit.training._state import State
+from toolkit.training._steps import Logs, Pace, Steps, evaluate, measures, steps_of
+
+_SECONDS_BETWEEN_CHECKS = 0.2
+
+
+class Run:
+    """Everything that one call of ``fit`` holds.
+
+    Its position is ``epoch`` and ``step``, both from 0: the next step to be trained.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        source: Arrays | Stream,
+        validation: Arrays | Stream | None,
+        *,
+        epochs: int,
+        stopping: EarlyStopping,
+        callbacks: Sequence[keras.callbacks.Callback],
+        steps_per_execution: int | None,
+        jit_compile: bool | str,
+        where: str,
+        verbose: bool | None,
+    ) -> None:
+        self.model, self.source, self.validation = model, source, validation
+        self.epochs, self.stopping, self.callbacks = epochs, stopping, list(callbacks)
+        self.where, self.verbose = where, verbose
+        model._symbolic_build(data_batch=source.spec)
+        self.state = State(model)
+        _finite.require_finite_weights(model, self.state, where)
+        stopping.require_measured(validation is not None, where)
+        self.epoch = self.step = 0
+        self.seconds = 0.0  # of the epoch so far
+        self.over = ""  # why it ended
+        self.orders: list[int | None] = []  # what each epoch of a stream began with
+        self.history = model.history = History(monitor=stopping.watched)
+        self.compilation = decide(model, jit_compile, source.steps and epochs * source.steps)
+        self.store: Checkpoint | None = None
+        self.every: int | None = None
+        watching = self._watches_batches()
+        self.pace = Pace(1 if watching and steps_per_execution is None else steps_per_execution)
+        self.paced = f"1: {watching} sees every batch" if watching and steps_per_execution is None else ""
+
+    # ------------------------------------------------------------------ checkpoint
+
+    def fingerprint(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What makes this run this run; the number of epochs may grow."""
+        stopping = self.stopping
+        return {
+            **fingerprint(self.model),
+            "variables": [f"{v.dtype} {tuple(v.shape)}" for v in self.state.variables],
+            "data": self.source.fingerprint(),
+            "validation": self.validation.fingerprint() if self.validation else None,
+            "fit": settings
+            | {"monitor": stopping.watched, "patience": stopping.patience, "restore_best": stopping.restore_best},
+        }
+
+    def keep_in(self, store: Checkpoint, *, every: int | None, resume: bool) -> None:
+        """Saves into ``store`` from now on, and goes on from what it holds."""
+        self.store, self.every = store, every
+        found = store.load() if resume else None
+        if found is None:
+            return
+        arrays, record = found
+        self.state.write(arrays["state"])
+        self.epoch, self.step, self.seconds = record["epoch"], record["step"], record["seconds"]
+        self.over, self.orders = record["over"], record["orders"]
+        self.history.__dict__.update(record["history"])
+        self.stopping.resume(record["best"], arrays["best"])
+        jit, reason = self.history.settings["jit_compile"], self.history.settings["jit_reason"]
+        self.compilation = Compilation(self.compilation.eager, jit, self.compilation.fused, reason)
+        self._require_same_order()
+
+    def _require_same_order(self) -> None:
+        """A data set must come in the order of the killed run, which its first batch tells."""
+        begun = self.epoch if self.step else self.epoch - 1
+        if begun < 0 or self.orders[begun] is None:
+            return
+        epoch = self.source.epoch(begun)
+        epoch.skip(max(self.step, 1))
+        if epoch.first_batch != self.orders[begun]:
+            raise InvalidValueError(
+                self.where,
+                "a data set that comes in the same order again",
+                f"one whose epoch {begun + 1} begins with another batch than before the interruption",
+                "Give its shuffle a seed: dataset.shuffle(buffer_size, seed=0).",
+            )
+        self._resumed = epoch if self.step else None
+
+    def _save(self) -> None:
+        if self.store is None:
+            return
+        arrays = {"state": [value.numpy() for value in self.state.read()], "best": self.stopping.best_weights}
+        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders")}
+        record |= {"best": self.stopping.record(), "history": vars(self.history)}
+        record["versions"] = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+        self.store.save(arrays, record)
+
+    # ------------------------------------------------------------------ training
+
+    def train(self) -> History:
+        """Trains to the end, and says in the history why it was the end."""
+        model, history = self.model, self.history
+        started = time.perf_counter()
+        train = steps_of(model, "train_step", self.source.spec, self.compilation)
+        self.seconds += time.perf_counter() - started  # the first epoch pays for compiling, as in Keras
+        history.settings = self._settings(train)
+        called = keras.callbacks.CallbackList(
+            self.callbacks, add_history=False, model=model, epochs=self.epochs, steps=self.source.steps
+        )
+        model.stop_training = False
+        try:
+            with Shown(self.epochs, self.epoch + self.step / (self.source.steps or 1), self.verbose) as shown:
+                called.on_train_begin()
+                while self.epoch < self.epochs and not self.over:
+                    self._train_epoch(train, called, shown)
+        except KeyboardInterrupt:
+            history.stopped = f"interrupted in epoch {self.epoch + 1} after step {self.step}"
+            raise
+        except Exception as error:
+            history.stopped = f"failed in epoch {self.epoch + 1} after step {self.step}: {error}"
+            raise
+        history.settings |= self._settings(train)
+        history.stopped = self.over or f"all {self.epochs} epochs are done"
+        if isinstance(model.optimizer, keras.optimizers.Optimizer):
+            model.optimizer.finalize_variable_values(model.trainable_weights)
+        self.stopping.restore()
+        called.on_train_end({name: values[-1] for name, values in history.history.items()})
+        return history
+
+    def _train_epoch(self, train: Steps, called: keras.callbacks.CallbackList, shown: Shown) -> None:
+        model, epoch = self.model, self.epoch
+        if self.step == 0:
+            model.reset_metrics()
+        batches = self._batches()
+        called.on_epoch_begin(epoch)
+        logs = self._train_steps(train, batches, called, shown)
+        if self.step == 0:
+            raise ShapeError(self.where, "at least one batch", "an empty data set")
+        self.orders[epoch:] = [batches.first_batch]
+        result = measures(model, logs)
+        seconds, self.seconds = self.seconds, 0.0
+        if self.validation is not None:
+            called.on_test_begin()
+            test = steps_of(model, "test_step", self.validation.spec, self.compilation.without_xla())
+            validation = evaluate(model, test, self.validation, Pace(None))
+            called.on_test_end(validation)
+            result |= {f"val_{name}": value for name, value in validation.items()}
+        self.history.append(result, seconds, self.source.samples or batches.samples)
+        if self.stopping.update(epoch + 1, result, self.where):
+            self.over = f"no better {self.stopping.monitor} for {self.stopping.patience} epochs"
+        self.history.best_epoch = self.stopping.best_epoch
+        called.on_epoch_end(epoch, result)
+        if model.stop_training and not self.over:
+            self.over = f"a callback ended it after epoch {epoch + 1}"
+        self.epoch, self.step = epoch + 1, 0
+        self._save()
+        shown.epoch(epoch, result, seconds)
+
+    def _batches(self) -> ArrayEpoch | StreamEpoch:
+        """The epoch's batches, those before ``step`` left out."""
+        resumed, self._resumed = self._resumed, None
+        return resumed or self.source.epoch(self.epoch)
+
+    _resumed: StreamEpoch | None = None
+
+    def _train_steps(
+        self, train: Steps, batches: ArrayEpoch | StreamEpoch, called: keras.callbacks.CallbackList, shown: Shown
+    ) -> Logs:
+        """The rest of the epoch, call by call; returns what its last step returned."""
+        logs: Logs = {}
+        checked, safe, checked_at = self.step, self.state.read(), time.perf_counter()
+        ended = False
+        while not ended and not self.model.stop_training:
+            count = self._next_call()
+            if count == 0:
+                break
+            called.on_train_batch_begin(self.step)
+            started = time.perf_counter()
+            done, last = train.run(batches, self.step, count)
+            now = time.perf_counter()
+            self.pace.measure(done, now - started)
+            self.step += done
+            self.seconds += now - started
+            logs, ended = last or logs, done < count
+            if done:
+                called.on_train_batch_end(self.step - 1, logs)
+            due = self.store is not None and self.every is not None and self._steps_so_far() % self.every == 0
+            if due or ended or self.step == self.source.steps or now - checked_at > _SECONDS_BETWEEN_CHECKS:
+                if not (_finite.loss_is_finite(logs) and self.state.finite()):
+                    self._blame(train, safe, batches, checked)
+                checked, safe, checked_at = self.step, self.state.read(), now
+                batches.forget(self.step)
+                shown.step(self.epoch, self.step, self.source.steps, logs)
+            if due:
+                self.orders[self.epoch :] = [batches.first_batch]
+                self._save()
+        if self.source.steps is None:
+            self.source.steps = self.step
+        return logs
+
+    def _steps_so_far(self) -> int:
+        return self.epoch * (self.source.steps or 0) + self.step
+
+    def _next_call(self) -> int:
+        """How many steps to run in one call: no further than the epoch or the next checkpoint."""
+        count = self.pace.steps
+        if self.every is not None:
+            count = min(count, self.every - self._steps_so_far() % self.every)
+        return count if self.source.steps is None else min(count, self.source.steps - self.step)
+
+    def _blame(self, train: Steps, safe: list[tf.Tensor], batches: ArrayEpoch | StreamEpoch, first: int) -> None:
+        step, found = _finite.blame(self.model, train, self.state, safe, batches, first, self.step - first)
+        self.step = step
+        raise _finite.error(self.where, found, self.epoch, step)
+
+    # ------------------------------------------------------------------ what was decided
+
+    def _watches_batches(self) -> str:
+        """The callback that wants to see every batch, if there is one."""
+        base = keras.callbacks.Callback
+        for callback in self.callbacks:
+            for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
+                if getattr(type(callback), name) is not getattr(base, name):
+                    return type(callback).__name__
+        return ""
+
+    def _settings(self, train: Steps) -> dict[str, Any]:
+        compilation = train.compilation
+        executed = self.paced or (str(self.pace.asked) if self.pace.asked else f"auto: up to {self.pace.most}")
+        return {
+            "jit_compile": compilation.jit,
+            "jit_reason": compilation.reason,
+            "fused_layers": [] if compilation.jit else [layer.name for layer in compilation.fused],
+            "steps_per_execution": executed,
+            "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+        }

@@ -1,0 +1,57 @@
+"""Every number that training changes, read and written as a whole."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+class State:
+    """The variables of a model, its optimisers and its metrics, in a fixed order.
+
+    Weights, moving averages and the states of the seed generators belong to the model; iterations, learning rate and
+    moments to the optimiser; the sums that an epoch's measures are made of to the metrics.
+
+    Attributes:
+        names: what each variable is: ``model/3 dense/kernel``.
+        variables: in the order of ``names``, each once.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        # Adversarial pairs and the like keep several optimisers as attributes.
+        optimizers = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+        optimizers.sort(key=lambda optimizer: optimizer is not model.optimizer)
+        groups = {
+            "model": model.variables,
+            "optimizer": [v for optimizer in optimizers for v in optimizer.variables],
+            "metrics": [v for metric in model.metrics for v in metric.variables],
+        }
+        self.names: list[str] = []
+        self.variables: list[keras.Variable] = []
+        known = set()
+        for group, variables in groups.items():
+            for variable in variables:
+                if id(variable) not in known:
+                    known.add(id(variable))
+                    self.names.append(f"{group}/{len(self.names)} {variable.path}")
+                    self.variables.append(variable)
+        self._weights = [v.value for v in model.weights if v.value.dtype.is_floating]
+
+    def read(self) -> list[tf.Tensor]:
+        """The values now. They cost nothing until training changes them: TensorFlow copies on write."""
+        return [variable.value.read_value() for variable in self.variables]
+
+    def write(self, values: list[tf.Tensor]) -> None:
+        """Sets every variable."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.value.assign(value)
+
+    def finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return not self._weights or bool(_all_finite([weight.read_value() for weight in self._weights]))
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _all_finite(weights: list[tf.Tensor]) -> tf.Tensor:
+    # A sum is finite only if its parts are; x·0 keeps what is not and cannot overflow.
+    return tf.math.is_finite(tf.add_n([tf.cast(tf.reduce_sum(w * 0), tf.float32) for w in weights]))

@@ -1,0 +1,188 @@
+"""A model's training step, compiled so that one call runs many of them.
+
+A plain ``model.fit`` calls into TensorFlow once a step and pays for it each time: a batch is taken out of a
+``tf.data`` pipeline, variables are handed over, measures are read, callbacks are asked. For a small model on a CPU
+that is more time than the mathematics takes. Here the arrays lie in memory as tensors, and a loop that is compiled
+itself gathers a batch and runs Keras's own ``train_step`` on it, as often as one call is told to. The arithmetic of
+a step is Keras's, so the weights are the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from toolkit.training._compilation import Compilation
+from toolkit.training._data import ArrayEpoch, Arrays, Nested, Stream, StreamEpoch, gathered
+from toolkit.training._recurrent import fused
+
+Logs = dict[str, Any]
+
+
+class Steps:
+    """``model.train_step`` or ``model.test_step`` for batches of one kind.
+
+    Args:
+        step: a built model's ``train_step`` or ``test_step``.
+        spec: shapes and dtypes of a batch.
+        compilation: how to compile.
+
+    Attributes:
+        one: runs one step on the batch that it is given.
+        compilation: how it was compiled in the end.
+    """
+
+    def __init__(self, step: Callable, spec: Nested, compilation: Compilation) -> None:
+        self._compile(step, spec, compilation)
+        self._again = lambda: self._compile(step, spec, compilation.without_xla("XLA cannot compile this model"))
+
+    def _compile(self, step: Callable, spec: Nested, compilation: Compilation) -> None:
+        self.compilation = compilation
+        self.one, self._many, self._rest = step, None, None
+        if compilation.eager:
+            return
+        with fused(() if compilation.jit else compilation.fused):
+            self.one = _traced(step, spec, compilation.jit)
+        self._many = _loop(self.one)
+        if compilation.jit:
+            # XLA compiles for one size of batch, for seconds: the smaller last batch does without.
+            with fused(compilation.fused):
+                self._rest = _traced(step, spec, False)
+
+    def run(self, epoch: ArrayEpoch | StreamEpoch, first: int, count: int) -> tuple[int, Logs]:
+        """Runs the steps ``first … first + count − 1`` of an epoch.
+
+        Returns:
+            How many there were (fewer at the end of a stream), and what the last one returned.
+        """
+        run = self._one_by_one if isinstance(epoch, StreamEpoch) or self._many is None else self._in_a_loop
+        try:
+            return run(epoch, first, count)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            if not self.compilation.jit or self.compilation.asked:
+                raise
+            self._again()  # compiling failed, so nothing has run yet; an error of the model's own comes again
+            return run(epoch, first, count)
+
+    def _in_a_loop(self, epoch: ArrayEpoch, first: int, count: int) -> tuple[int, Logs]:
+        arrays, last = epoch.arrays, first + count
+        full = last if self._rest is None else min(last, arrays.samples // arrays.batch_size)
+        logs: Logs = {}
+        if full > first:
+            logs = self._many(arrays.data, epoch.order, *(tf.constant(k) for k in (first, full, arrays.batch_size)))
+        if full < last:
+            logs = self._rest(epoch.batch(full))
+        return count, logs
+
+    def _one_by_one(self, epoch: ArrayEpoch | StreamEpoch, first: int, count: int) -> tuple[int, Logs]:
+        logs: Logs = {}
+        for done in range(count):
+            batch = epoch.batch(first + done)
+            if batch is None:
+                return done, logs
+            logs = self.one(batch)
+        return count, logs
+
+
+class _Cache:
+    """The steps of a model that were compiled already, until it is compiled anew; it lives and dies with the model."""
+
+    def __init__(self, compiled: object) -> None:
+        self.compiled = compiled
+        self.steps: dict[tuple, Steps] = {}
+
+
+def steps_of(model: keras.Model, name: str, spec: Nested, compilation: Compilation) -> Steps:
+    """The compiled ``train_step`` or ``test_step`` of a model; a second ``fit`` finds it ready, as in Keras."""
+    cache = vars(model).get("_training_steps")
+    if cache is None or cache.compiled is not model._compile_config:
+        cache = vars(model)["_training_steps"] = _Cache(model._compile_config)
+    key = (name, str(spec), compilation.eager, compilation.jit, model.dtype_policy.name)
+    if key not in cache.steps:
+        cache.steps[key] = Steps(getattr(model, name), spec, compilation)
+    return cache.steps[key]
+
+
+def _traced(step: Callable, spec: Nested, jit: bool) -> Callable:
+    return tf.function(step, jit_compile=jit, autograph=False).get_concrete_function(spec)
+
+
+def _loop(step: Callable) -> Callable:
+    """A compiled loop over the steps ``first … last − 1`` of an epoch that returns what the last one returned."""
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def many(data: Nested, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor) -> Logs:
+        def body(k: tf.Tensor, _: Logs) -> tuple[tf.Tensor, Logs]:
+            return k + 1, step(gathered(data, order[k * size : (k + 1) * size]))
+
+        # The loop must know beforehand what a step returns; it runs at least once.
+        shapes = keras.tree.map_structure(lambda log: log.shape, step.structured_outputs)
+        before = keras.tree.map_structure(
+            lambda log: tf.zeros([n or 0 for n in log.shape], log.dtype), step.structured_outputs
+        )
+        _, logs = tf.while_loop(
+            lambda k, _: k < last,
+            body,
+            (first, before),
+            shape_invariants=(first.shape, shapes),
+            parallel_iterations=1,
+        )
+        return logs
+
+    return many
+
+
+class Pace:
+    """How many steps one call runs.
+
+    As many as take about a quarter of a second, so that the progress is seen and Ctrl-C is heard; or the number that
+    was asked for. The number changes the speed and nothing else.
+    """
+
+    SECONDS = 0.25
+
+    def __init__(self, asked: int | None) -> None:
+        self.asked = asked
+        self.steps = self.most = asked or 1
+
+    def measure(self, steps: int, seconds: float) -> None:
+        """Learns from a call of ``steps`` steps."""
+        if self.asked is None and steps == self.steps:
+            if seconds < self.SECONDS / 2:
+                self.steps *= 2
+            elif seconds > self.SECONDS * 2:
+                self.steps = max(1, self.steps // 2)
+        self.most = max(self.most, steps)
+
+
+def evaluate(model: keras.Model, steps: Steps, source: Arrays | Stream, pace: Pace) -> Logs:
+    """The model's measures over all of ``source``, as ``model.evaluate`` returns them."""
+    model.reset_metrics()
+    epoch, first, logs = source.epoch(0), 0, {}
+    while source.steps is None or first < source.steps:
+        count = pace.steps if source.steps is None else min(pace.steps, source.steps - first)
+        started = time.perf_counter()
+        done, last = steps.run(epoch, first, count)
+        logs = last or logs
+        pace.measure(done, time.perf_counter() - started)
+        first += done
+        epoch.forget(first)
+        if done < count:
+            break
+    return measures(model, logs)
+
+
+def measures(model: keras.Model, logs: Logs) -> dict[str, float]:
+    """What the metrics say now, as Python numbers; what the last step returned where that is something else."""
+    results = model.get_metrics_result()
+    chosen = results if set(results) == set(logs) else logs
+    return {name: _number(value) for name, value in chosen.items()}
+
+
+def _number(value: Any) -> float | list:
+    array = keras.ops.convert_to_numpy(value)
+    return float(array) if array.size == 1 else array.tolist()

@@ -1,0 +1,83 @@
+"""One call of one layer as it was seen in a training step: everything that goes in and comes out, as NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCall:
+    """What capture hands to a derivation.
+
+    Arrays keep the dtype that Keras computed with; they are shared and must not be written to.
+
+    Attributes:
+        layer: the layer itself, for its settings; its variables have been put back to what they were before the step,
+            so take the numbers from here.
+        path: of the layer in the model, by the names on the way: ``"encoder/lstm"``. One layer has one path, that of
+            its first call.
+        index: which call of this layer it is, from 0; a shared layer has several.
+        inputs: the tensors that the call got, in the order of its arguments, lists flattened, masks left out. Numbers
+            of any type: token ids are integers. The same tensor given twice stands here twice.
+        input_names: for each of ``inputs``, the argument that it belongs to: ``("sequences", "initial_state",
+            "initial_state")``.
+        arguments: every other argument of the call by its name, defaults filled in, masks and ``training`` left out:
+            ``{"use_causal_mask": True}``. An argument that holds tensors is here too, as arrays in the structure in
+            which they came: ``{"initial_state": [h, c]}``.
+        masks: what the call got for its ``mask`` or ``…_mask`` arguments, after Keras had filled them in from the
+            masks of the inputs: an array, a list with None where there is no mask, or None. ``{}`` for a layer
+            whose ``call`` takes no mask.
+        outputs: the tensors that came back, flattened.
+        output_masks: the mask that each output carries on, or None.
+        training: whether the layer worked in training mode.
+        weights: the layer's variables by the shortest name that is unique in the layer: ``"kernel"``, for the parts of
+            MultiHeadAttention ``"query/kernel"``. As they were before the call: running averages too.
+        non_trainable: the names in ``weights`` that no gradient is taken of: running averages, frozen weights.
+        updated: the running averages after the call, where the call changed them.
+        seed: the state of the layer's seed generator before the call, ``(seed, counter)``; None where the layer has none.
+        dy: the gradient of the loss with respect to each output, summed over all who use it; None where there is none.
+            ``()`` in a trace without a loss.
+        dx: the gradient with respect to each of ``inputs`` through this call alone; None where there is none.
+        gradients: the gradient with respect to each trainable weight, by the names in ``weights``: the *total* over all
+            calls of the layer and, if there are any, of regularisers. A weight that the loss does not depend on is
+            left out.
+        calls: how many calls of this layer the step made.
+    """
+
+    layer: keras.Layer
+    path: str
+    index: int
+    inputs: tuple[np.ndarray, ...]
+    input_names: tuple[str, ...]
+    arguments: Mapping[str, Any]
+    masks: Mapping[str, Any]
+    outputs: tuple[np.ndarray, ...]
+    output_masks: tuple[np.ndarray | None, ...]
+    training: bool
+    weights: Arrays
+    non_trainable: frozenset[str] = frozenset()
+    updated: Arrays = field(default_factory=dict)
+    seed: np.ndarray | None = None
+    dy: tuple[np.ndarray | None, ...] = ()
+    dx: tuple[np.ndarray | None, ...] = ()
+    gradients: Arrays = field(default_factory=dict)
+    calls: int = 1
+
+    @property
+    def kind(self) -> str:
+        """The class of the layer, ``"LSTM"``."""
+        return type(self.layer).__name__
+
+    @property
+    def mask(self) -> Any:
+        """The ``mask`` argument that the layer got; None where it got none or takes none."""
+        return self.masks.get("mask")

@@ -159,7 +159,8 @@ class Attention(AttentionLayer):
     By default the layer is ``keras.layers.Attention``, which does **not** divide by √D; ``scaled=True`` is the
     paper's formula, and that of ``MultiHeadAttention``. It matters: a sum of D independent products of variance 1
     has standard deviation √D, and such large scores push softmax to where its gradient is almost 0.
-    Where all keys of a query are masked, ``B`` cancels in softmax and the mask has no effect, as in Keras.
+    Where all keys of a query are masked, the mask has no effect in float64, since ``B`` cancels in softmax; in float32
+    ``B`` swallows the scores and ``Y`` is the mean of all values. Both are what Keras computes.
 
     Args:
         use_scale: whether ``S`` is multiplied by a learned number, ``scale``, 1 at first.

@@ -35,6 +35,9 @@ def test_scales_match_hand_example():
     np.testing.assert_array_equal(pixels_of(np.array([[0, 0.5, 1]]), "grey")[..., 0], [[0, 128, 255]])
     np.testing.assert_array_equal(pixels_of(np.array([[False, True]]), "grey")[..., 0], [[0, 255]])
     np.testing.assert_array_equal(pixels_of(np.array([[0, 32768, 65535]], np.uint16), "grey")[..., 0], [[0, 128, 255]])
+    levels = np.arange(2**16, dtype=np.int64).reshape(256, 256)
+    for dtype in ("<u2", ">u2"):
+        np.testing.assert_array_equal(pixels_of(levels.astype(dtype), "grey")[..., 0], (levels + 128) // 257)
 
 
 def test_bgr_is_turned_round_and_never_guessed(picture, encode):

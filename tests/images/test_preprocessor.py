@@ -288,6 +288,15 @@ def test_threads_may_share_one_preprocessor(folder):
         np.testing.assert_array_equal(result, expected)
 
 
+@pytest.mark.parametrize("seconds", [0.0, np.inf])
+def test_many_threads_or_one_give_the_same_in_order(seconds, picture, monkeypatch):
+    monkeypatch.setattr("toolkit.images._preparing._LARGE_SECONDS", seconds)
+    images = [np.full_like(picture, k) for k in range(150)]
+    x = ImagePreprocessor((2, 2), source_colour="rgb", normalize=None).transform(images)
+    np.testing.assert_array_equal(x[:, 0, 0, 0], np.arange(150))
+    assert len(ImagePreprocessor().transform([])) == 0
+
+
 def test_the_example_of_the_docstring():
     from toolkit.images import _preprocessor
 

@@ -99,6 +99,14 @@ def test_letterbox_keeps_everything_between_bars():
     assert (letterbox(wide[..., :1], (20, 20), 9)[0] == 9).all()
 
 
+def test_bars_are_white_unless_said_otherwise():
+    black = np.zeros((10, 40, 3), np.uint8)
+    boxed = letterbox(black, (20, 20))
+    assert (boxed[0] == 255).all()
+    images = ImagePreprocessor((20, 20), resize="letterbox", normalize=None, source_colour="rgb")
+    np.testing.assert_array_equal(images.transform([black])[0], boxed)
+
+
 @pytest.mark.parametrize("shape", [(1, 30_000, 3), (30_000, 1, 3), (1, 1, 3)])
 @pytest.mark.parametrize("how", [*HOW, "random_crop"])
 def test_extreme_proportions_need_little_memory(shape, how):

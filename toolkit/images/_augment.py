@@ -44,15 +44,21 @@ def shift_matrix(right: float, down: float) -> np.ndarray:
 def move(image: np.ndarray, matrix: np.ndarray, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
     """Move the pixels of ``image (H, W, C)`` by a 3 × 3 matrix about the centre; linear interpolation."""
     height, width = image.shape[:2]
-    centre = shift_matrix((width - 1) / 2, (height - 1) / 2)
-    matrix = centre @ matrix @ np.linalg.inv(centre)
+    x, y = (width - 1) / 2, (height - 1) / 2
+    centre, back = shift_matrix(x, y), shift_matrix(-x, -y)
+    matrix = centre @ matrix @ back
     moved = cv2.warpAffine(image, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
     return moved.reshape(image.shape)
 
 
+def mean_colour(image: np.ndarray) -> np.ndarray:
+    """The mean of each channel, float64 (C,); OpenCV is thirty times as fast as ``image.mean((0, 1))`` on uint8."""
+    return np.array(cv2.mean(image)[: image.shape[2]])
+
+
 def change_light(image: np.ndarray, brightness: float, contrast: float) -> np.ndarray:
     """``y = m + c·(x − m) + 255·b``, clipped to 0 … 255; m is the image's mean grey, c the contrast."""
-    mean = image.mean()
+    mean = mean_colour(image).mean()
     x = np.arange(256)  # a pixel has 256 values: the formula is worked out once for each
     table = np.clip(mean + contrast * (x - mean) + 255 * brightness, 0, 255)
     return cv2.LUT(image, np.rint(table).astype(np.uint8)).reshape(image.shape)
@@ -60,19 +66,20 @@ def change_light(image: np.ndarray, brightness: float, contrast: float) -> np.nd
 
 def change_colour(image: np.ndarray, hue: float, saturation: float) -> np.ndarray:
     """Turn the colour circle by ``hue`` degrees and multiply the saturation, in HSV space; RGB in and out."""
-    h, s, v = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL))  # the full circle is 256 steps of h
-    h = h + np.uint8(round(hue / 360 * 256) % 256)  # uint8 wraps round, as the circle does
-    s = np.clip(np.rint(saturation * s.astype(np.float32)), 0, 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.merge((h, s, v)), cv2.COLOR_HSV2RGB_FULL)
+    # In float32: with 8 bits the circle has 256 steps, and even hue 0 would change a channel by up to 9.
+    hsv = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2HSV)  # degrees, [0, 1], the scale of the image
+    hsv[..., 0] = (hsv[..., 0] + hue) % 360
+    hsv[..., 1] = np.minimum(saturation * hsv[..., 1], 1)
+    return np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)).astype(np.uint8)
 
 
 def cut_out(image: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
     """Hide a square about the pixel ``(x, y)`` behind the image's mean colour; it may reach over the edge."""
     height, width = image.shape[:2]
-    top, bottom = (int(np.clip(round(y + half), 0, height)) for half in (-side / 2, side / 2))
-    left, right = (int(np.clip(round(x + half), 0, width)) for half in (-side / 2, side / 2))
+    top, bottom = (min(max(round(y + half), 0), height) for half in (-side / 2, side / 2))
+    left, right = (min(max(round(x + half), 0), width) for half in (-side / 2, side / 2))
     hidden = image.copy()
-    hidden[top:bottom, left:right] = np.rint(image.mean(axis=(0, 1))).astype(np.uint8)
+    hidden[top:bottom, left:right] = np.rint(mean_colour(image)).astype(np.uint8)
     return hidden
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from toolkit.images._resizing import Size, crop, letterbox, resize, with_margin
 from toolkit.images._skipped import Skipped
 
 _CHUNK = 32  # images that one thread prepares at a time
+_FIRST = 4
+_LARGE_SECONDS = 5e-4  # for one image; threads pay from here on
 
 
 @dataclass(frozen=True)
@@ -97,13 +100,18 @@ class Preparation:
         return prepared
 
     def all(self, sources: Sequence[object] | np.ndarray) -> Iterator[tuple[int, np.ndarray | Skipped]]:
-        """Every image with its index, in order, prepared by as many threads as there are cores.
+        """Every image with its index, in order; large ones are prepared by as many threads as there are cores.
 
-        OpenCV lets go of Python's lock while it decodes. Only a few chunks are under way at a time, so memory holds
-        those and not the whole set.
+        OpenCV lets go of Python's lock while it decodes. Small images are done before another thread has taken it, so
+        there threads would only wait for each other: how long the first images take decides. Only a few chunks are
+        under way at a time, so memory holds those and not the whole set.
         """
-        chunks = [range(k, min(k + _CHUNK, len(sources))) for k in range(0, len(sources), _CHUNK)]
-        threads = cores()
+        first = range(min(_FIRST, len(sources)))
+        started = time.perf_counter()
+        prepared = self.some(sources, first)
+        threads = cores() if time.perf_counter() - started > _LARGE_SECONDS * len(first) else 1
+        yield from zip(first, prepared)
+        chunks = [range(k, min(k + _CHUNK, len(sources))) for k in range(len(first), len(sources), _CHUNK)]
         with ThreadPoolExecutor(threads) as pool:
             for k in range(0, len(chunks), 4 * threads):
                 under_way = chunks[k : k + 4 * threads]

@@ -120,7 +120,9 @@ def name_of(source: object) -> str:
     """An image as errors call it: its path, or what it is."""
     if isinstance(source, str | os.PathLike):
         # A name that is no valid Unicode, or has a line break, must not break the message, the log or the notebook.
-        name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in os.fsdecode(source))
+        name = os.fsdecode(source)
+        if not name.isprintable():
+            name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
         return f"{name[:100]}…{name[-100:]}" if len(name) > 201 else name or "''"
     if isinstance(source, bytes | bytearray | memoryview):
         return f"image of {len(source):,} bytes"

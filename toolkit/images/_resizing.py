@@ -55,13 +55,13 @@ def crop(image: np.ndarray, size: Size) -> np.ndarray:
     return resize(window(image, inner, (0.5, 0.5)), size)
 
 
-def letterbox(image: np.ndarray, size: Size, background: int | Sequence[int] = 0) -> np.ndarray:
+def letterbox(image: np.ndarray, size: Size, background: int | Sequence[int] = 255) -> np.ndarray:
     """Fit the whole image into ``size`` without distortion, centred, with bars where it does not reach.
 
     Args:
         image: uint8 (H, W, C).
         size: h and w.
-        background: the colour of the bars: a grey level or R, G, B.
+        background: the colour of the bars: a grey level or R, G, B; white by default, as in ``ImagePreprocessor``.
 
     Returns:
         uint8 (h, w, C).

@@ -21,7 +21,7 @@ class LayerCall:
     Arrays keep the dtype that Keras computed with; they are shared and must not be written to.
 
     Attributes:
-        layer: the layer itself, for its settings; its variables have been put back to what they were before the step,
+        layer: the layer itself (of ``keras.ops`` in a functional model: the operation), for its settings; its variables have been put back to what they were before the step,
             so take the numbers from here.
         path: of the layer in the model, by the names on the way: ``"encoder/lstm"``. One layer has one path, that of
             its first call.
@@ -43,17 +43,23 @@ class LayerCall:
             MultiHeadAttention ``"query/kernel"``. As they were before the call: running averages too.
         non_trainable: the names in ``weights`` that no gradient is taken of: running averages, frozen weights.
         updated: the running averages after the call, where the call changed them.
-        seed: the state of the layer's seed generator before the call, ``(seed, counter)``; None where the layer has none.
+        seed: the state of the layer's seed generator before the call, ``(seed, counter)``; None where there is none.
         dy: the gradient of the loss with respect to each output, summed over all who use it; None where there is none.
             ``()`` in a trace without a loss.
         dx: the gradient with respect to each of ``inputs`` through this call alone; None where there is none.
         gradients: the gradient with respect to each trainable weight, by the names in ``weights``: the *total* over all
-            calls of the layer and, if there are any, of regularisers. A weight that the loss does not depend on is
-            left out.
+            calls of the layer, without what weight regularisers add. A weight that the loss does not depend on is left
+            out.
+        dlogits: the gradient that the loss sends past the output, straight to the numbers ``z`` before the softmax or
+            sigmoid that this layer ends in, of the shape of its output; None as a rule. Keras computes a
+            cross-entropy of such an output from ``z`` (``dz = (p - y) / N``), so the output's own ``dy`` has no part of
+            it, and the gradient at ``z`` is ``dlogits`` plus what ``dy`` brings.
         calls: how many calls of this layer the step made.
+        parts: the paths of the layers whose calls were seen inside this one; of a nested model, of a wrapper. Then
+            ``weights`` holds what is left: the variables of none of the parts.
     """
 
-    layer: keras.Layer
+    layer: keras.Operation
     path: str
     index: int
     inputs: tuple[np.ndarray, ...]
@@ -70,7 +76,9 @@ class LayerCall:
     dy: tuple[np.ndarray | None, ...] = ()
     dx: tuple[np.ndarray | None, ...] = ()
     gradients: Arrays = field(default_factory=dict)
+    dlogits: np.ndarray | None = None
     calls: int = 1
+    parts: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 
 from toolkit import data
-from toolkit.data import _corpus
+from toolkit.data import _corpus, _status
 from toolkit.data._catalogue import info_of
 from toolkit.data._corpus import build, corpus_path, load_docstrings, read_corpus
+from toolkit.data._info import PackageInfo
 from toolkit.errors import DataError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -159,7 +161,7 @@ def test_two_processes_build_it_once(tiny_corpus, packages, cache):
         "from toolkit.data import _corpus\n"
         "from toolkit.data._info import CorpusInfo\n"
         "build = _corpus.build\n"
-        "_corpus.build = lambda info: (print('builds', flush=True), time.sleep(0.5), build(info))[2]\n"
+        "_corpus.build = lambda info, **kw: (print('builds', flush=True), time.sleep(0.5), build(info, **kw))[2]\n"
         "info = CorpusInfo.model_validate_json(sys.argv[1])\n"
         "print(len(_corpus.load_docstrings(info, Path(sys.argv[2]))))\n"
     )
@@ -176,11 +178,44 @@ def test_two_processes_build_it_once(tiny_corpus, packages, cache):
     assert sorted(printed) == [["80"], ["builds", "80"]]
 
 
-def test_absent_package_errors(tiny_corpus, packages, cache):
-    (packages / "beta-1.1.dist-info" / "METADATA").unlink()
-    (packages / "beta-1.1.dist-info").rmdir()
-    with pytest.raises(DataError, match="package beta to be installed"):
+def test_absent_package_is_left_out_and_named(tiny_corpus, packages, cache, caplog):
+    absent = PackageInfo(name="gamma", distribution="gamma", family="greek")
+    three = tiny_corpus.model_copy(
+        update={
+            "packages": (*tiny_corpus.packages, absent),
+            "classes": ("alpha", "beta", "gamma"),
+            "train": 72,
+            "test": 48,
+        }
+    )
+    for target, classes in (("library", ("alpha", "beta")), ("family", ("greek", "letters")), ("summary", ())):
+        caplog.clear()
+        corpus = read_corpus(three, cache, target)
+        assert corpus.classes == classes
+        assert corpus.source.startswith(
+            "docstrings of the installed alpha 1.0, beta 1.1, without gamma, not installed;"
+        )
+        assert caplog.messages == ["The corpus of docstrings is without gamma, not installed."]
+        for got, expected in zip(corpus.arrays, read_corpus(tiny_corpus, cache, target).arrays, strict=True):
+            np.testing.assert_array_equal(got, expected)
+    assert _status._status_of_corpus(three).note.endswith("from 2 installed packages, without gamma, not installed.")
+
+
+def test_too_few_packages_errors(tiny_corpus, packages, cache):
+    shutil.rmtree(packages / "beta")
+    shutil.rmtree(packages / "beta-1.1.dist-info")
+    with pytest.raises(DataError, match=r"two of the packages alpha, beta to be installed.* received alpha"):
         read_corpus(tiny_corpus, cache, "library")
+    assert _status._status_of_corpus(tiny_corpus).state == "damaged"
+
+
+def test_package_that_is_installed_under_another_name(tiny_corpus, packages, cache):
+    """As tensorflow-cpu is."""
+    other = packages / "beta_cpu-3.0.dist-info"
+    (packages / "beta-1.1.dist-info").rename(other)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: beta-cpu\nVersion: 3.0\n")
+    (other / "top_level.txt").write_text("beta\n")
+    assert "beta 3.0" in read_corpus(tiny_corpus, cache, "library").source
 
 
 def test_progress_bar_after_two_seconds(tiny_corpus, monkeypatch, capsys):
@@ -196,6 +231,8 @@ def test_progress_bar_after_two_seconds(tiny_corpus, monkeypatch, capsys):
     (task,) = bars[0].tasks
     assert task.total == 42
     assert capsys.readouterr().out == ""
+    assert build(tiny_corpus, progress=False) == texts
+    assert len(bars) == 1
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +286,7 @@ def test_full_corpus_has_no_near_duplicates(full):
         for shingle in own:
             holders.setdefault(shingle, []).append(k)
     worst = 0.0
-    for k in range(0, len(full), 5):
+    for k in range(0, len(full), 10):
         shared = Counter(other for shingle in shingles[k] if len(holders[shingle]) < 200 for other in holders[shingle])
         del shared[k]
         for other, count in shared.most_common(3):
@@ -262,14 +299,13 @@ def test_a_linear_model_learns_the_task_and_does_not_exhaust_it(full):
     """The figure itself is that of benchmarks/docstrings_baseline.py."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.naive_bayes import MultinomialNB
-    from sklearn.pipeline import make_pipeline
 
     d = data.load("docstrings")
-    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, min_df=2), MultinomialNB(alpha=0.1))
-    accuracy = model.fit(d.x_train, d.y_train).score(d.x_test, d.y_test)
-    assert 0.8 < accuracy < 0.95
+    words = TfidfVectorizer(sublinear_tf=True, min_df=2)
+    x_train, x_test, model = words.fit_transform(d.x_train), words.transform(d.x_test), MultinomialNB(alpha=0.1)
+    assert 0.8 < model.fit(x_train, d.y_train).score(x_test, d.y_test) < 0.95
     shuffled = np.random.RandomState(0).permutation(d.y_train)
-    assert model.fit(d.x_train, shuffled).score(d.x_test, d.y_test) < 0.25
+    assert model.fit(x_train, shuffled).score(x_test, d.y_test) < 0.25
 
 
 @pytest.mark.xdist_group("docstrings")
@@ -290,7 +326,7 @@ def test_status_fetch_and_repr(full, full_cache, monkeypatch, cache):
 def test_fetch_that_cannot_store_errors(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "file"))
-    monkeypatch.setattr(_corpus, "build", lambda info: [])
+    monkeypatch.setattr(_corpus, "build", lambda info, progress: [])
     with pytest.raises(DataError, match=r"a cache folder that can be written to .*TOOLKIT_CACHE"):
         data.fetch("docstrings")
 

@@ -29,6 +29,8 @@ ANY_LENGTH = range(1, 1000)
         ("Read data/a/b.csv from setup.py, at https://x.org or a@b.org.", "Read from at or", ""),
         ("A\n=====\nB | C\n+---+---+", "A", "B C"),
         ("x > 0, x - 1 = y", "x > 0, x - 1 = y", ""),
+        ("Call __call__(a), coef_, a_b and _private._x_.", "Call call(a), coef, a_b and private.x.", ""),
+        ("The %(name)s, by 5 % (or more)s.\n\n%(before_notes)s", "The by 5 % (or more)s.", ""),
         ("\n\nLate.", "Late.", ""),
         ("Parameters\n----------\na : int", "a int", ""),
         ("", "", ""),

@@ -409,3 +409,8 @@ def test_cifar10_npz_of_the_users_own(shared_data, user_folder):
     assert d.x_train.shape == (10_000, 32, 32, 3)
     assert d.source.endswith("10,000 + 2,000 of 50,000 + 10,000 images")
     assert data.load("cifar10", data_dir=user_folder).x_test.max() == 1.0
+    small = data.load("cifar10", data_dir=shared_data, scale=False)
+    assert "cifar10_small.npz" in small.source
+    np.testing.assert_array_equal(small.x_test, d.x_test)
+    # The file is sorted by class.
+    assert set(d.y_train[-1000:]) == set(d.y_train[:100]) == set(range(10))

@@ -57,6 +57,17 @@ def _arrays(**changes):
     return arrays
 
 
+def test_npz_that_is_sorted_by_class_is_shuffled_and_another_is_not(tiny):
+    x = np.arange(40, dtype=np.uint8).repeat(20).reshape(40, 5, 4)
+    for y, moves in ((np.arange(40) // 20, True), (np.arange(40) % 2, False)):
+        arrays = read_npz(tiny, _save(x_train=x, y_train=y, x_test=x, y_test=y))
+        order = arrays.x_train[:, 0, 0, 0]
+        assert sorted(order) == list(range(40))
+        assert (order.tolist() != list(range(40))) == moves
+        np.testing.assert_array_equal(arrays.y_train, y[order])
+        np.testing.assert_array_equal(arrays.x_test, arrays.x_train)
+
+
 def test_idx_matches_hand_example(make_info):
     contents = _idx_contents()
     info = make_info(contents, reader="idx", train=3, test=2)

@@ -132,7 +132,7 @@ def test_rows_of_colour_images_hold_their_channels(make_info, in_catalogue, tmp_
     info = make_info({"tiny.npz": b"?"}, image_shape=(5, 4, 3))
     in_catalogue(info)
     x = np.arange(2 * 60, dtype=np.uint8).reshape(2, 5, 4, 3)
-    np.savez(tmp_path / "tiny.npz", x_train=x, y_train=[0, 1], x_test=x, y_test=[0, 1])
+    np.savez(tmp_path / "tiny.npz", x_train=x, y_train=[1, 0], x_test=x, y_test=[1, 0])
     d = data.load("tiny", data_dir=tmp_path, as_sequence=True, scale=False)
     assert d.x_train.shape == (2, 5, 12)
     assert d.x_train[0, 1].tolist() == list(range(12, 24))

@@ -6,6 +6,7 @@ import gc
 import gzip
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import logging
 import platform
@@ -13,13 +14,13 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from toolkit.data import _docstrings
+from toolkit.data import _docstrings, _near_duplicates
 from toolkit.data._docstrings import STANDARD_LIBRARY, Docstring, read_docstrings, source_files
 from toolkit.data._info import CorpusInfo, PackageInfo
 from toolkit.data._near_duplicates import without_near_duplicates
@@ -55,16 +56,25 @@ def read_corpus(info: CorpusInfo, cache: Path, target: str) -> Corpus:
         cache: the cache folder; where it cannot be written to, the corpus is built each time.
         target: ``"library"`` or ``"family"``: y is a class; ``"summary"``: x is the body, y the summary line.
 
+    Returns:
+        The corpus of those packages that are installed; its source names the others.
+
     Raises:
-        DataError: if a package is not installed, or holds too few docstrings.
+        DataError: if fewer than two classes are left, or a package holds too few docstrings.
     """
     docstrings = load_docstrings(info, cache)
     digest = hashlib.sha256(_lines(docstrings)).hexdigest()[:8]
-    source = f"docstrings of the installed {', '.join(versions(info).values())}; corpus {digest}"
+    installed = versions(info)
+    source = f"docstrings of the installed {', '.join(installed.values())}{without(info)}; corpus {digest}"
+    if without(info):
+        _log.warning("The corpus of docstrings is%s.", without(info).removeprefix(","))
     if target == "summary":
         return Corpus(_pairs(info, docstrings), (), source)
-    label = {package.name: package.name if target == "library" else package.family for package in info.packages}
-    classes = info.classes if target == "library" else tuple(dict.fromkeys(label.values()))
+    packages = [package for package in info.packages if package.name in installed]
+    label = {package.name: package.name if target == "library" else package.family for package in packages}
+    classes = tuple(dict.fromkeys(label.values()))
+    if target == "library":  # only those with enough docstrings for a class of their own
+        classes = tuple(name for name in info.classes if name in installed)
     groups = [[text for text in docstrings if label[text.package] == name] for name in classes]
     n_train, n_test = info.train // len(info.classes), info.test // len(info.classes)
     parts = [_split_by_module(group, n_test) for group in groups]
@@ -130,7 +140,9 @@ def _digest(*words: str) -> str:
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
 
-def load_docstrings(info: CorpusInfo, cache: Path, *, force: bool = False, must_store: bool = False) -> list[Docstring]:
+def load_docstrings(
+    info: CorpusInfo, cache: Path, *, force: bool = False, must_store: bool = False, progress: bool = True
+) -> list[Docstring]:
     """All docstrings of the corpus, from the cache if it holds them for the installed versions.
 
     Args:
@@ -138,9 +150,10 @@ def load_docstrings(info: CorpusInfo, cache: Path, *, force: bool = False, must_
         cache: the cache folder.
         force: build them even where the cache has them.
         must_store: fail where they cannot be stored.
+        progress: show a progress bar while building.
 
     Raises:
-        DataError: if a package is not installed.
+        DataError: if too few packages are installed.
         OSError: if they must be stored and cannot be.
     """
     path = corpus_path(info, cache)
@@ -151,44 +164,58 @@ def load_docstrings(info: CorpusInfo, cache: Path, *, force: bool = False, must_
         with locked(info, cache, _WAIT_SECONDS):
             docstrings = None if force else _read(path)  # another process may have built them meanwhile
             if docstrings is None:
-                docstrings = build(info)
+                docstrings = build(info, progress=progress)
                 _write(path, docstrings)
     except OSError as error:
         if must_store:
             raise
         _log.warning("The corpus is built anew each time, because it cannot be stored in %s: %s", cache, error)
-    return build(info) if docstrings is None else docstrings
+    return build(info, progress=progress) if docstrings is None else docstrings
 
 
 def corpus_path(info: CorpusInfo, cache: Path) -> Path:
     """Where the cache keeps the docstrings of the versions that are installed."""
     # The code that makes them counts as a version, too.
-    sources = [Path(module).read_text(encoding="utf-8") for module in (__file__, _docstrings.__file__)]
+    modules = (__file__, _docstrings.__file__, _near_duplicates.__file__)
+    sources = [Path(module).read_text(encoding="utf-8") for module in modules]
     packages = [package.model_dump_json() for package in info.packages]
     return cache / info.name / f"{_digest(*versions(info).values(), *packages, *sources)[:16]}.jsonl.gz"
 
 
 def versions(info: CorpusInfo) -> dict[str, str]:
-    """Name and installed version of each package.
+    """Name and version of each package that is installed.
 
     Raises:
-        DataError: if one is not installed.
+        DataError: if fewer than two of the classes are.
     """
-    return {package.name: f"{package.name} {_version(package)}" for package in info.packages}
-
-
-def _version(package: PackageInfo) -> str:
-    if package.name == STANDARD_LIBRARY:
-        return platform.python_version()
-    try:
-        return importlib.metadata.version(package.distribution)
-    except importlib.metadata.PackageNotFoundError as error:
+    found = {package.name: _version(package) for package in info.packages}
+    installed = {name: f"{name} {version}" for name, version in found.items() if version}
+    if len(installed.keys() & set(info.classes)) < 2:
         raise DataError(
             "data set 'docstrings'",
-            f"the package {package.distribution} to be installed: its docstrings are part of it",
-            "none",
+            f"two of the packages {', '.join(info.classes)} to be installed: their docstrings are its classes",
+            ", ".join(installed) or "none",
             "`toolkit doctor` says what else is missing.",
-        ) from error
+        )
+    return installed
+
+
+def without(info: CorpusInfo) -> str:
+    """What to say of the packages that are not installed; empty if all are."""
+    absent = [package.name for package in info.packages if package.name not in versions(info)]
+    return f", without {' and '.join(absent)}, not installed" if absent else ""
+
+
+def _version(package: PackageInfo) -> str | None:
+    if package.name == STANDARD_LIBRARY:
+        return platform.python_version()
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package.distribution)
+    if importlib.util.find_spec(package.name) is None:
+        return None
+    # The same package under another name, as tensorflow-cpu is.
+    names = importlib.metadata.packages_distributions().get(package.name, [])
+    return importlib.metadata.version(names[0]) if names else None
 
 
 def _read(path: Path) -> list[Docstring] | None:
@@ -214,15 +241,18 @@ def _lines(docstrings: list[Docstring]) -> bytes:
     return "".join(f"{json.dumps(text)}\n" for text in docstrings).encode()
 
 
-def build(info: CorpusInfo) -> list[Docstring]:
-    """Read the docstrings of all packages and take out what says the same twice.
+def build(info: CorpusInfo, *, progress: bool = True) -> list[Docstring]:
+    """Read the docstrings of all packages that are installed and take out what says the same twice.
 
     Raises:
-        DataError: if a package is not installed.
+        DataError: if too few packages are installed, or one without its sources.
     """
-    files = [(package.name, *file) for package in info.packages for file in source_files(package)]
+    installed = versions(info)
+    packages = [package for package in info.packages if package.name in installed]
+    files = [(package.name, *file) for package in packages for file in source_files(package)]
     with _collection_paused():
-        docstrings = [text for file in _with_progress(files) for text in read_docstrings(*file, words=_TEXT_WORDS)]
+        shown = _with_progress(files) if progress else files
+        docstrings = [text for file in shown for text in read_docstrings(*file, words=_TEXT_WORDS)]
         return without_near_duplicates(docstrings)
 
 

@@ -187,11 +187,11 @@ _NAMES = re.compile(
     r"tensorflow|keras|numpy|scipy|pandas|sklearn|scikit|matplotlib|pyplot|pylab|statsmodels|nltk|python|stdlib"
 )
 _ALIASES = frozenset({"tf", "np", "pd", "sp", "plt", "mpl", "sm", "smf", "tsa", "jnp", "skl"})
-# Addresses, where a cross-reference leads, and what is left of layout within a line.
-_DROPPED = re.compile(r"\w+://|www\.|mailto:|\S@\w+\.|>`_{0,2}\W*$|version(?:added|changed)|>>>")
+# Addresses, where a cross-reference leads, places to fill in, and what is left of layout within a line.
+_DROPPED = re.compile(r"\w+://|www\.|mailto:|\S@\w+\.|>`_{0,2}\W*$|%\(\w+\)s|version(?:added|changed)|>>>")
 _FILE = re.compile(r"\W*[\w./\\-]*\w\.(?:py|pyx|pyi|c|cc|cpp|h|txt|rst|md|csv|json|ya?ml|html?|ipynb|proto|so|dll)\W*")
 _ROLE = re.compile(r":[A-Za-z]+(?::[A-Za-z]+)*:(?=`)")
-_MARKUP = re.compile(r"[`*|~]+_{0,2}")
+_MARKUP = re.compile(r"[`*|~]+_{0,2}|(?<!\w)_+(?=\w)|(?<=[^\W_])_+(?!\w)")
 _WORD = re.compile(r"tf-?idf\w*|\w+", re.IGNORECASE)
 _VERSION = re.compile(rf"\b({MASK}|versions?|v(?=\d))\s?\d+(?:\.(?:\d+|x))*", re.IGNORECASE)
 
@@ -208,7 +208,7 @@ def _plain_word(word: str) -> str:
         if _DROPPED.search(word) or _FILE.fullmatch(word) or word.count("/") > 1:
             return ""
         word = _ROLE.sub("", word).replace("scikit-learn", "sklearn").replace("::", ":")
-        word = _MARKUP.sub("", word).strip("_")
+        word = _MARKUP.sub("", word)
         if not word.strip("-=~^#+_:") and word not in ("-", "+", "="):  # what is left of lines and tables
             return ""
         word = word.lstrip(".") if _WORD.search(word) else word

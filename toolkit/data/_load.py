@@ -60,8 +60,9 @@ def load(
         name: one of the names in ``catalogue()``.
         data_dir: a folder to look in first, instead of the one that the environment variable
             ``TOOLKIT_DATA`` names. It may hold the published files, there, in a sub-folder ``<name>`` or
-            where NLTK keeps its corpora; for images, also ``<name>.npz`` with the arrays ``x_train``,
-            ``y_train``, ``x_test``, ``y_test``; for ``"ag_news"``, also ``test.csv`` alone.
+            where NLTK keeps its corpora; for images, also ``<name>.npz`` or ``<name>_small.npz`` with the arrays
+            ``x_train``, ``y_train``, ``x_test``, ``y_test`` (shuffled here if it is sorted by class); for
+            ``"ag_news"``, also ``test.csv`` alone.
             Files that differ from the published ones are used if their structure is right, and
             ``Dataset.source`` says so. Embedded sets need no folder and do not look there.
         flatten: of images: give each as one row, x (N, H·W·C) instead of (N, H, W, C).
@@ -155,7 +156,7 @@ def fetch(
         source: copy the files from this folder instead of downloading them.
         force: fetch them again even where the cache has them. Until the new ones have arrived and
             been verified, the old ones stay.
-        progress: show a progress bar while downloading.
+        progress: show a progress bar while downloading or building.
 
     Returns:
         The verified files.
@@ -166,7 +167,7 @@ def fetch(
     info = info_of(name)
     if isinstance(info, CorpusInfo):
         with storage_errors(info, cache_dir()):
-            load_docstrings(info, cache_dir(), force=force, must_store=True)
+            load_docstrings(info, cache_dir(), force=force, must_store=True, progress=progress)
         return [corpus_path(info, cache_dir())]
     if info.embedded:
         read_embedded(info)

@@ -26,7 +26,8 @@ class UserFolder(NamedTuple):
 class FilesInFolder(NamedTuple):
     """A data set found in a folder: its published files, or one file that stands for them.
 
-    That is an ``.npz`` with images, named after the set, or the part of a set of texts that is of use alone.
+    That is an ``.npz`` with images, ``<name>.npz`` or ``<name>_small.npz``, or the part of a set of texts that is of
+    use alone.
     """
 
     paths: list[Path]
@@ -99,12 +100,12 @@ def find_in_folder(info: DatasetInfo, folder: Path) -> FilesInFolder | None:
         if all(path.is_file() for path in paths):
             return FilesInFolder(paths, stand_in=False)
     if info.kind == "images":
-        alone = f"{info.name}.npz"
+        alone = [f"{info.name}.npz", f"{info.name}_small.npz"]
     else:
-        alone = info.part.file if isinstance(info, TextsInfo) and info.part else None
-    for place in places:
-        if alone and (place / alone).is_file():
-            return FilesInFolder([place / alone], stand_in=True)
+        alone = [info.part.file] if isinstance(info, TextsInfo) and info.part else []
+    for path in (place / name for name in alone for place in places):
+        if path.is_file():
+            return FilesInFolder([path], stand_in=True)
     for place in places:
         missing = [file.name for file in info.files if not (place / file.name).is_file()]
         if len(missing) < len(info.files):

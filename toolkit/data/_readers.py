@@ -68,6 +68,9 @@ def read_published(info: ImagesInfo, contents: list[bytes]) -> Arrays:
 def read_npz(info: ImagesInfo, content: bytes) -> Arrays:
     """Read an ``.npz`` with Keras's keys; it may hold fewer images than the published set.
 
+    Images that are sorted by class are shuffled, always in the same way: every batch, and the last tenth that
+    ``validation_split`` takes, shall hold all classes.
+
     Raises:
         UNREADABLE: any of these if keys, shapes, dtypes or label range are wrong.
     """
@@ -75,7 +78,15 @@ def read_npz(info: ImagesInfo, content: bytes) -> Arrays:
         missing = [key for key in _KEYS if key not in archive]
         if missing:
             raise ValueError(f"the keys {', '.join(missing)} are missing")
-        return _checked(info, *(archive[key] for key in _KEYS))
+        x_train, y_train, x_test, y_test = _checked(info, *(archive[key] for key in _KEYS))
+        return Arrays(*_mixed(x_train, y_train), *_mixed(x_test, y_test))
+
+
+def _mixed(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if (np.diff(labels) < 0).any():
+        return images, labels
+    order = np.random.RandomState(_SPLIT_SEED).permutation(len(labels))
+    return images[order], labels[order]
 
 
 def _read_csv(info: ImagesInfo, contents: list[bytes]) -> Arrays:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from toolkit.data._catalogue import info_of
-from toolkit.data._corpus import corpus_path, versions
+from toolkit.data._corpus import corpus_path, versions, without
 from toolkit.data._info import CorpusInfo, DatasetInfo, TextsInfo
 from toolkit.data._places import UserFolder, cache_dir, cached_paths, find_in_folder, package_paths, user_folder
 from toolkit.data._sources import read_embedded, read_from_folder
@@ -65,10 +65,10 @@ def _status_of_corpus(info: CorpusInfo) -> Status:
         path = corpus_path(info, cache_dir())
     except DataError as error:
         return Status(info.name, "damaged", None, 0, str(error))
+    packages = f"{len(versions(info))} installed packages{without(info)}"
     if not path.is_file():
-        note = f"Built at first use, in some seconds, from {len(versions(info))} installed packages."
-        return Status(info.name, "embedded", None, 0, note)
-    note = f"Built from {len(versions(info))} installed packages."
+        return Status(info.name, "embedded", None, 0, f"Built at first use, in some seconds, from {packages}.")
+    note = f"Built from {packages}."
     return Status(info.name, "embedded", path.parent, path.stat().st_size, note)
 
 

@@ -17,6 +17,7 @@ from toolkit.data import _corpus, _status
 from toolkit.data._catalogue import info_of
 from toolkit.data._corpus import build, corpus_path, load_docstrings, read_corpus
 from toolkit.data._info import PackageInfo
+from toolkit.data._places import cache_dir
 from toolkit.errors import DataError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -236,11 +237,10 @@ def test_progress_bar_after_two_seconds(tiny_corpus, monkeypatch, capsys):
 
 
 @pytest.fixture(scope="module")
-def full_cache(tmp_path_factory):
-    """A cache in which the corpus of this machine's packages is built once for all tests."""
-    cache = tmp_path_factory.mktemp("full") / "data"
-    load_docstrings(info_of("docstrings"), cache)
-    return cache
+def full_cache():
+    """The user's own cache, with the corpus of this machine's packages; it takes 13 seconds to build."""
+    load_docstrings(info_of("docstrings"), cache_dir())
+    return cache_dir()
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""Steps through one training step of any Keras model: formulas, shapes and the actual numbers, and the proof of them."""
+"""Steps through one training step of any Keras model: formulas, shapes, the actual numbers, and the proof of them."""

@@ -21,8 +21,8 @@ class LayerCall:
     Arrays keep the dtype that Keras computed with; they are shared and must not be written to.
 
     Attributes:
-        layer: the layer itself (of ``keras.ops`` in a functional model: the operation), for its settings; its variables have been put back to what they were before the step,
-            so take the numbers from here.
+        layer: the layer itself, for its settings (of ``keras.ops`` in a functional model, the operation). Its variables
+            have been put back to what they were before the step, so take the numbers from here.
         path: of the layer in the model, by the names on the way: ``"encoder/lstm"``. One layer has one path, that of
             its first call.
         index: which call of this layer it is, from 0; a shared layer has several.
@@ -30,9 +30,9 @@ class LayerCall:
             of any type: token ids are integers. The same tensor given twice stands here twice.
         input_names: for each of ``inputs``, the argument that it belongs to: ``("sequences", "initial_state",
             "initial_state")``.
-        arguments: every other argument of the call by its name, defaults filled in, masks and ``training`` left out:
-            ``{"use_causal_mask": True}``. An argument that holds tensors is here too, as arrays in the structure in
-            which they came: ``{"initial_state": [h, c]}``.
+        arguments: every argument of the call by its name, defaults filled in, masks and ``training`` left out. Tensors
+            are arrays, in the structure in which they came: ``{"sequences": x, "initial_state": [h, c]}``,
+            ``{"query": x, …, "use_causal_mask": True}``.
         masks: what the call got for its ``mask`` or ``…_mask`` arguments, after Keras had filled them in from the
             masks of the inputs: an array, a list with None where there is no mask, or None. ``{}`` for a layer
             whose ``call`` takes no mask.

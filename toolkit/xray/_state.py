@@ -1,0 +1,94 @@
+"""Leaves a model as it was: variables and attributes are put back after whatever ran inside, also after a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Variable = keras.Variable | tf.Variable
+
+
+def layers_of(model: keras.Layer) -> list[keras.Layer]:
+    """The model and all layers inside it, each once."""
+    return list({id(layer): layer for layer in model._flatten_layers()}.values())
+
+
+def variables_of(model: keras.Layer) -> list[Variable]:
+    """Every variable that running the model may read or change: weights, running averages, seeds, metrics.
+
+    TensorFlow variables that a layer keeps without Keras's knowledge are among them.
+    """
+    found: dict[int, Variable] = {id(v): v for v in model.variables}
+    known = {id(v.value) for v in found.values()}
+    for layer in layers_of(model):
+        for v in vars(layer).values():
+            if isinstance(v, tf.Variable) and id(v) not in known:
+                found[id(v)] = v
+    return list(found.values())
+
+
+def values_of(variables: list[Variable]) -> dict[int, np.ndarray]:
+    """What the variables hold, by their ``id``; read-only."""
+    values = {id(v): np.array(v.numpy()) for v in variables}
+    for value in values.values():
+        value.flags.writeable = False
+    return values
+
+
+def put_values(variables: list[Variable], values: Mapping[int, np.ndarray]) -> None:
+    """Assigns ``values`` where a variable holds something else."""
+    for v in variables:
+        if not np.array_equal(v.numpy(), values[id(v)]):
+            v.assign(values[id(v)])
+
+
+@contextmanager
+def unchanged(model: keras.Layer) -> Iterator[None]:
+    """Inside, the model may run; afterwards its variables and all attributes of its layers are what they were."""
+    variables = variables_of(model)
+    values = values_of(variables)
+    attributes = [(layer, _attributes(layer)) for layer in layers_of(model)]
+    try:
+        yield
+    finally:
+        put_values(variables, values)
+        for layer, before in attributes:
+            _put_back(layer, before)
+
+
+def _attributes(layer: keras.Layer) -> dict[str, tuple[Any, Any]]:
+    """The attributes, of containers also what is in them."""
+    containers = (list, set, dict)
+    return {
+        name: (value, [*value.items()] if isinstance(value, dict) else [*value])
+        if isinstance(value, containers)
+        else (value, None)
+        for name, value in vars(layer).items()
+    }
+
+
+def _put_back(layer: keras.Layer, before: Mapping[str, tuple[Any, Any]]) -> None:
+    # Past Keras's __setattr__, which would track and refuse; the attributes were there before.
+    now = vars(layer)
+    for name in now.keys() - before.keys():
+        del now[name]
+    for name, (value, content) in before.items():
+        now[name] = value
+        if content is not None and not _same(value, content):
+            kind = next(base for base in (list, set, dict) if isinstance(value, base))
+            kind.clear(value)
+            (list.extend if kind is list else kind.update)(value, content)
+
+
+def _same(container: Any, content: list) -> bool:
+    now = [*container.items()] if isinstance(container, dict) else [*container]
+    if len(now) != len(content):
+        return False
+    if isinstance(container, dict):
+        return all(a is c and b is d for (a, b), (c, d) in zip(now, content))
+    return all(a is b for a, b in zip(now, content))

@@ -88,13 +88,16 @@ BOMBS = {
     "jpeg": lambda image: _patched(image("JPEG"), b"\xff\xc0", 5, ">HH"),
     "gif": lambda image: _patched(image("GIF"), b"GIF8", 6, "<HH"),
     "bmp": lambda image: _patched(image("BMP"), b"BM", 18, "<ii"),
+    "webp": lambda image: _patched(image("WEBP"), b"VP8L", 9, "<I", 2**28 - 1),  # twice 14 bits: the most it can say
+    "tiff": lambda image: _patched(_patched(image("TIFF"), _WIDTH, 8, "<H"), _HEIGHT, 8, "<H"),
 }
+_WIDTH, _HEIGHT = (struct.pack("<HHI", tag, 4, 1) for tag in (256, 257))  # entries of a TIFF's directory
 
 
-def _patched(data: bytes, mark: bytes, offset: int, form: str) -> bytes:
-    """The file with 20,000 × 20,000 in its header."""
+def _patched(data: bytes, mark: bytes, offset: int, form: str, side: int = 20_000) -> bytes:
+    """The file with a size of its own in the header: 20,000 × 20,000 if not said otherwise."""
     at = data.index(mark) + offset
-    size = struct.pack(form, 20_000, 20_000)
+    size = struct.pack(form, *[side] * (len(form) - 1))
     return data[:at] + size + data[at + len(size) :]
 
 
@@ -107,6 +110,16 @@ def test_a_decompression_bomb_is_refused_from_its_header(case, picture, encode):
         read_image(data)
     assert "max_pixels" in caught.value.remedy
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kilobytes; decoded, 1.2 GB
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+def test_a_bomb_beside_the_pixels_is_refused(kind, picture, encode):
+    """300 kB of text or colour profile that would unpack to 300 MB."""
+    body = kind + b"k\0\0" + zlib.compress(bytes(300_000_000), 1)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    data = encode(picture, "PNG")
+    with pytest.raises(DataError, match="too large"):
+        read_image(data[:33] + chunk + data[33:])  # behind the header
 
 
 def test_max_pixels_is_the_users(picture, encode):

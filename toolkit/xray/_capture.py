@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.errors import ShapeError, ToolkitError, UnsupportedError
+from toolkit.scratch._sparse_gradient import SparseGradient
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._losses import LossTerm, WatchedLoss, first_line, loss_failure
 from toolkit.xray._state import Variable, layers_of, unchanged, values_of, variables_of
@@ -28,6 +29,7 @@ class Weight:
         value: before the step.
         gradient: of the whole loss, regularisers included; None where the loss does not depend on it.
         penalty: the part of the gradient that comes from the weight's regulariser; None without one.
+        rows: the gradient as TensorFlow keeps it where a batch uses only some rows of the weight (``IndexedSlices``).
     """
 
     name: str
@@ -35,6 +37,7 @@ class Weight:
     value: np.ndarray
     gradient: np.ndarray | None
     penalty: np.ndarray | None
+    rows: SparseGradient | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +99,8 @@ def capture(
                 outputs = _forward(model, watch, x, training)
             data_loss, added = _loss_of(model, loss, y, outputs, sample_weight)
         penalties = _penalties(model) if loss else {}
-        gradients = _gradients(tape, data_loss, _sources(model, watch, loss, inputs))
+        raw = _gradients(tape, data_loss, _sources(model, watch, loss, inputs))
+        gradients = {key: _dense(gradient) for key, gradient in raw.items()}
         arrays = _Arrays(watch)
         dlogits: dict[int, np.ndarray] = {}
         for term in loss.terms if loss else ():
@@ -130,7 +134,7 @@ def capture(
             added=added,
             penalties=penalty,
             total=None if data_loss is None else float(data_loss) + penalty,
-            weights=_weights(model, watch, values, gradients, penalties),
+            weights=_weights(model, watch, values, raw, gradients, penalties),
             values=values,
             dx=tuple(gradients.get(id(tensor)) for tensor in inputs),
         )
@@ -193,11 +197,11 @@ def _sources(model: keras.Model, watch: Watch, loss: WatchedLoss | None, inputs:
     return found | {id(v): v._value for v in model.trainable_variables}
 
 
-def _gradients(tape: tf.GradientTape, total: tf.Tensor | None, sources: Mapping[int, Any]) -> dict[int, np.ndarray]:
+def _gradients(tape: tf.GradientTape, total: tf.Tensor | None, sources: Mapping[int, Any]) -> dict[int, Any]:
     if total is None:
         return {}
     found = tape.gradient(total, list(sources.values()))
-    return {key: _dense(gradient) for key, gradient in zip(sources, found) if gradient is not None}
+    return {key: gradient for key, gradient in zip(sources, found) if gradient is not None}
 
 
 def _dense(gradient: tf.Tensor | tf.IndexedSlices) -> np.ndarray:
@@ -286,6 +290,7 @@ def _weights(
     model: keras.Model,
     watch: Watch,
     values: Mapping[int, np.ndarray],
+    raw: Mapping[int, Any],
     gradients: Mapping[int, np.ndarray],
     penalties: Mapping[int, tuple[float, np.ndarray]],
 ) -> tuple[Weight, ...]:
@@ -295,7 +300,13 @@ def _weights(
             names.setdefault(id(v), f"{call.path}/{name}" if call.path else name)
     found = []
     for v in model.trainable_variables:
-        parts = [g for g in (gradients.get(id(v)), penalties.get(id(v), (0, None))[1]) if g is not None]
+        _, penalty = penalties.get(id(v), (0, None))
+        parts = [gradient for gradient in (gradients.get(id(v)), penalty) if gradient is not None]
+        rows = None
+        if penalty is None and isinstance(slices := raw.get(id(v)), tf.IndexedSlices) and len(v.shape) == 2:
+            rows = SparseGradient(
+                slices.indices.numpy().ravel(), slices.values.numpy().reshape(-1, v.shape[1]), v.shape
+            )
         gradient = sum(parts[1:], parts[0]) if parts else None
-        found.append(Weight(names.get(id(v), v.path), v, values[id(v)], gradient, penalties.get(id(v), (0, None))[1]))
+        found.append(Weight(names.get(id(v), v.path), v, values[id(v)], gradient, penalty, rows))
     return tuple(found)

@@ -1,0 +1,97 @@
+"""One HTML file that steps through a trace: opens from disk, without a network, a server or a library."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.errors import DataError
+from toolkit.xray.views._payload import Payload
+
+if TYPE_CHECKING:
+    from toolkit.xray._trace import Trace
+
+_MOST_BYTES = 2_900_000
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>body {{ margin: 0; padding: 12px; background: #fff; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #101214; }} }}
+{style}</style>
+</head>
+<body>
+<main id="xray"></main>
+<noscript><p>To step, this page needs JavaScript; it loads nothing from elsewhere. The steps as a table:</p>{table}
+</noscript>
+<script type="application/json" id="content">{content}</script>
+<script type="module">{script}
+const content = JSON.parse(document.getElementById("content").textContent);
+window.xray = mount(document.getElementById("xray"), content, pageSource(content));
+</script>
+</body>
+</html>
+"""
+
+
+def write_page(trace: Trace, path: str | os.PathLike[str]) -> Path:
+    """Writes the page to ``path``, by way of a file beside it.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        partial.write_text(page(trace), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"file {path.name!r}", "a place that can be written to", error.strerror or str(error)
+        ) from error
+    return path
+
+
+def page(trace: Trace, *, most_bytes: int = _MOST_BYTES) -> str:
+    """The page as text, of at most ``most_bytes`` where the numbers of one sample can be cut to that."""
+    # Long loops over time have thousands of sub-steps; a page keeps fewer of them before it keeps fewer numbers.
+    for most_substeps in (240, 120, 60, 24):
+        payload = Payload(trace, most_substeps=most_substeps)
+        content = payload.content(substeps=True)
+        size = len(json.dumps(content, separators=(",", ":")))
+        if size < most_bytes // 2:
+            break
+    samples, numbers = payload.all_numbers(most_bytes - size - 60_000)
+    content |= {"shown_samples": samples, "numbers": numbers}
+    return _PAGE.format(
+        title=escape(f"{trace.name}: xray"),
+        style=_asset("xray.css"),
+        script=_asset("xray.js"),
+        # "</script>" inside of a string would end the element.
+        content=json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        table=_static_table(trace),
+    )
+
+
+def _static_table(trace: Trace) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(step.phase)}</td><td>{escape(step.layer)}</td><td>{escape(step.title)}</td>"
+        f"<td>{escape(', '.join(f'{name} {tensor.shape}' for name, tensor in step.tensors.items()))}</td></tr>"
+        for step in trace.steps
+    )
+    return f"<table><tr><th>phase</th><th>layer</th><th>step</th><th>tensors</th></tr>{rows}</table>"
+
+
+def _asset(name: str) -> str:
+    return files("toolkit.xray.views").joinpath(name).read_text(encoding="utf-8")

@@ -1,4 +1,13 @@
-"""Builders of plain Keras models, one file a family."""
+"""Builders of plain Keras models, one file a family, and classifiers with scikit-learn's interface.
+
+The classifiers are loaded when they are first used (PEP 562): a builder alone needs neither scikit-learn nor NLTK nor
+OpenCV.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from toolkit.models.attention_classifier import attention_classifier
 from toolkit.models.image_classifier import image_classifier
@@ -6,4 +15,27 @@ from toolkit.models.mlp import mlp
 from toolkit.models.sequence_classifier import sequence_classifier
 from toolkit.models.text_classifier import text_classifier
 
-__all__ = ["attention_classifier", "image_classifier", "mlp", "sequence_classifier", "text_classifier"]
+if TYPE_CHECKING:
+    from toolkit.models.classifiers import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
+
+__all__ = [
+    "ImageClassifier",
+    "SequenceClassifier",
+    "TabularClassifier",
+    "TextClassifier",
+    "attention_classifier",
+    "image_classifier",
+    "mlp",
+    "sequence_classifier",
+    "text_classifier",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("toolkit.models.classifiers"), name)
+    raise AttributeError(f"module 'toolkit.models' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

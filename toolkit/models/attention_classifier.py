@@ -71,9 +71,6 @@ def attention_classifier(
 
 def _draw_kernels(attention: keras.layers.MultiHeadAttention, seed: int) -> None:
     """Draws each kernel from a seed of its own: one seeded initialiser would make queries, keys and values equal."""
-    weights = attention.get_weights()
-    for index, w in enumerate(weights):
-        if w.ndim == 3:  # (M, heads, d) or, of the output, (heads, d, M); biases have fewer axes
-            draw = keras.initializers.GlorotUniform(seed=layer_seed(seed, 10 + index))
-            weights[index] = keras.ops.convert_to_numpy(draw(w.shape, w.dtype.name))
-    attention.set_weights(weights)
+    for index, w in enumerate(attention.weights):
+        if len(w.shape) == 3:  # (M, heads, d) or, of the output, (heads, d, M); biases have fewer axes
+            w.assign(keras.initializers.GlorotUniform(seed=layer_seed(seed, 10 + index))(w.shape, w.dtype))

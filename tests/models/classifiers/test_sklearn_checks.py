@@ -1,0 +1,57 @@
+"""scikit-learn's own checks of estimators.
+
+The checks know tables only and skip whatever takes texts or images. So two adapters turn their tables into texts and
+images on the way in; everything behind that, the whole protocol, is the classifier's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import validate_data
+
+from toolkit.models import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
+from toolkit.models.classifiers import NeuralClassifier
+
+
+class TableAsTexts(TextClassifier):
+    """Each number becomes a word of its column and its tenth: ``column3_12``."""
+
+    def _check_inputs(self, X, *, reset):
+        X = validate_data(self, X, reset=reset)
+        return [" ".join(f"column{d}x{int(10 * value)}" for d, value in enumerate(row)) for row in X]
+
+    def __sklearn_tags__(self):
+        return NeuralClassifier.__sklearn_tags__(self)
+
+
+class TableAsImages(ImageClassifier):
+    """Each row becomes a grey image of one row of pixels, repeated."""
+
+    def _check_inputs(self, X, *, reset):
+        X = np.asarray(validate_data(self, X, reset=reset), dtype=np.float64)
+        pixels = 1 / (1 + np.exp(-np.clip(X, -50, 50)))
+        return np.repeat(pixels[:, np.newaxis], 8, axis=1)[..., np.newaxis].astype(np.float32)
+
+    def __sklearn_tags__(self):
+        return NeuralClassifier.__sklearn_tags__(self)
+
+
+# Small networks, few epochs: the checks are about the interface, and fit hundreds of models.
+FEW = {"epochs": 1, "verbose": False}
+CLASSIFIERS = [
+    TabularClassifier((8,), **FEW),
+    SequenceClassifier((4,), **FEW),
+    TableAsImages((8, 8), filters=(2,), **FEW),
+    TableAsTexts(embedding_dim=4, hidden=(4,), **FEW),
+]
+
+
+def exceptions(classifier):
+    """The checks that cannot pass, with the reasons."""
+    return {}
+
+
+@parametrize_with_checks(CLASSIFIERS, expected_failed_checks=exceptions)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)

@@ -41,6 +41,7 @@ class LayerCall:
         training: whether the layer worked in training mode.
         weights: the layer's variables by the shortest name that is unique in the layer: ``"kernel"``, for the parts of
             MultiHeadAttention ``"query/kernel"``. As they were before the call: running averages too.
+        variables: the variables themselves, by the same names.
         non_trainable: the names in ``weights`` that no gradient is taken of: running averages, frozen weights.
         updated: the running averages after the call, where the call changed them.
         seed: the state of the layer's seed generator before the call, ``(seed, counter)``; None where there is none.
@@ -70,6 +71,7 @@ class LayerCall:
     output_masks: tuple[np.ndarray | None, ...]
     training: bool
     weights: Arrays
+    variables: Mapping[str, keras.Variable] = field(default_factory=dict)
     non_trainable: frozenset[str] = frozenset()
     updated: Arrays = field(default_factory=dict)
     seed: np.ndarray | None = None

@@ -252,6 +252,7 @@ def _layer_call(
         output_masks=tuple(arrays.of(getattr(y, "_keras_mask", None)) for y in call.outputs),
         training=call.training,
         weights={name: before.get(id(v), values[id(v)]) for name, v in names.items()},
+        variables=names,
         non_trainable=frozenset(name for name, v in names.items() if not v.trainable),
         updated={
             name: after[id(v)]

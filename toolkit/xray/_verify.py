@@ -1,0 +1,308 @@
+"""The proof of a trace: what it shows against TensorFlow, what it recomputes against Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from toolkit.errors import GradientMismatchError
+from toolkit.xray._calls import LayerCall
+from toolkit.xray._capture import Capture
+from toolkit.xray._losses import WatchedLoss
+from toolkit.xray._naming import Names, names_of
+from toolkit.xray._redo import Redone, redo
+from toolkit.xray._state import put_values, unchanged, variables_of
+from toolkit.xray._steps import derivation_of
+from toolkit.xray.derivations import Derivation
+
+if TYPE_CHECKING:
+    from toolkit.xray._trace import Trace
+
+TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-1}
+_WHOLE = "model, run again"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tensor, compared.
+
+    Attributes:
+        layer, call: whose tensor it is.
+        tensor: its name in the layer's equation.
+        what: who computed it and what it was compared with.
+        error: the largest difference, over the largest entry of the reference (``scale``).
+        limit: how large the error may be.
+    """
+
+    layer: str
+    call: int
+    tensor: str
+    what: str
+    shape: tuple[int, ...]
+    error: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the error is within its limit."""
+        return self.error <= self.limit
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What ``verify`` compared.
+
+    Attributes:
+        rows: one for each tensor.
+    """
+
+    rows: tuple[Check, ...]
+
+    @property
+    def worst(self) -> Check | None:
+        """The comparison that is closest to its limit, or furthest beyond; None where there was nothing to compare."""
+        return max(self.rows, key=lambda row: row.error / row.limit, default=None)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The comparisons beyond their limits, the worst one first."""
+        return tuple(sorted((row for row in self.rows if not row.passed), key=lambda row: -row.error / row.limit))
+
+    def __str__(self) -> str:
+        head = f"{'layer':<32} {'tensor':<16} {'compared':<34} {'error':>9}"
+        lines = [
+            f"{_short(row.layer, row.call):<32} {row.tensor:<16} {row.what:<34} {row.error:>9.1e}"
+            + ("" if row.passed else f"  over {row.limit:.0e}")
+            for row in self.rows
+        ]
+        passed = sum(row.passed for row in self.rows)
+        return "\n".join([head, *lines, f"{passed} of {len(self.rows)} tensors agree."])
+
+
+def _short(layer: str, call: int) -> str:
+    name = f"{layer} ({call + 1})" if call else layer
+    return name if len(name) <= 32 else "…" + name[-31:]
+
+
+def verify(trace: Trace, tolerance: float | None) -> Verification:
+    """Compares everything; raises GradientMismatchError where something differs."""
+    seen = trace.capture
+    with unchanged(seen.model):
+        variables = variables_of(seen.model)
+        put_values(variables, seen.values)
+        rows = [*_run_again(seen)]
+        put_values(variables, seen.values)
+        rows += _layers(trace)
+    rows += [*_losses(seen), *_updates(trace)]
+    if tolerance is not None:
+        rows = [replace(row, limit=tolerance) for row in rows]
+    result = Verification(tuple(rows))
+    if failed := result.failed:
+        worst = ", ".join(
+            f"{_short(row.layer, row.call)} {row.tensor}: {row.error:.2g} ({row.what})" for row in failed[:5]
+        )
+        raise GradientMismatchError(
+            f"verify, model {trace.name!r}",
+            f"{len(rows)} tensors within {failed[0].limit:g} of their references",
+            f"{len(failed)} that differ: {worst}",
+            "Print the trace of these layers; please report it with the model.",
+        )
+    return result
+
+
+def difference(value: Any, reference: Any, scale: float = 0.0) -> float:
+    """The largest ``|value − reference|`` over the largest ``|reference|``, or over ``scale`` if that is larger.
+
+    Equal entries that are not finite agree; other such entries, and different shapes, differ infinitely.
+    """
+    a, b = np.asarray(value).astype("float64"), np.asarray(reference).astype("float64")
+    if a.shape != b.shape:
+        return float("inf")
+    if not a.size:
+        return 0.0
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not (((a == b) | (np.isnan(a) & np.isnan(b))) | finite).all():
+        return float("inf")
+    apart = np.abs(a - b, where=finite, out=np.zeros_like(a)).max()
+    largest = np.abs(b, where=finite, out=np.zeros_like(b)).max()
+    return float(apart / max(largest, scale, np.finfo(np.float32).tiny))
+
+
+def _check(
+    call: LayerCall | str, tensor: str, what: str, value: Any, reference: Any, *, scale: float = 0.0, dtype: Any = None
+) -> Check:
+    layer, index = (call, 0) if isinstance(call, str) else (call.path or call.layer.name, call.index)
+    limit = TOLERANCES.get(str(dtype if dtype is not None else np.asarray(reference).dtype), 0.0)
+    shape = np.shape(reference)
+    return Check(layer, index, tensor, what, shape, difference(value, reference, scale), limit)
+
+
+# ---------------------------------------------------------------------- the whole step, unwatched
+
+
+def _run_again(seen: Capture) -> Iterator[Check]:
+    what = "watched, with unwatched"
+    flat = [t for t in keras.tree.flatten(seen.structure) if isinstance(t, tf.Tensor)]
+    floats = [t for t in flat if t.dtype.is_floating]
+    variables = [w.variable._value for w in seen.weights]
+    with tf.GradientTape() as tape:
+        tape.watch(floats)
+        outputs = seen.model(seen.structure, training=seen.training)
+        total = None
+        if seen.loss is not None:
+            loss = WatchedLoss(seen.loss._user_loss, seen.loss._user_loss_weights, seen.loss.output_names)
+            value = loss(seen.y, outputs, seen.sample_weight)
+            total = value + sum(tf.cast(tf.reduce_sum(each), value.dtype) for each in seen.model.losses)
+    root = seen.calls[-1]
+    for k, (again, output) in enumerate(zip(keras.tree.flatten(outputs), root.outputs)):
+        yield _check(_WHOLE, f"output {k + 1}", what, output, again.numpy())
+    if total is None:
+        return
+    yield _check(_WHOLE, "L", what, seen.total, total.numpy())
+    gradients = tape.gradient(total, [*variables, *floats])
+    scales = _scales(seen)
+    for weight, gradient in zip(seen.weights, gradients):
+        if gradient is not None or weight.gradient is not None:
+            shown = np.zeros(weight.value.shape) if weight.gradient is None else weight.gradient
+            reference = _array(gradient, shown)
+            yield _check(_WHOLE, weight.name, what, shown, reference, scale=scales[weight.name])
+    shown_dx = [dx for x, dx in zip(flat, seen.dx) if x.dtype.is_floating]
+    for k, (dx, gradient) in enumerate(zip(shown_dx, gradients[len(variables) :])):
+        if gradient is not None or dx is not None:
+            yield _check(_WHOLE, f"dx_{k + 1}", what, 0 if dx is None else dx, _array(gradient, dx))
+
+
+def _array(gradient: Any, like: Any) -> np.ndarray:
+    return np.zeros(np.shape(like)) if gradient is None else tf.convert_to_tensor(gradient).numpy()
+
+
+def _scales(seen: Capture) -> dict[str, float]:
+    """Of each weight the largest gradient in its layer: a bias before a normalisation has only rounding left."""
+    largest: dict[str, float] = {}
+    for weight in seen.weights:
+        layer = weight.name.rpartition("/")[0]
+        entry = 0.0 if weight.gradient is None else _largest(weight.gradient)
+        largest[layer] = max(largest.get(layer, 0.0), entry)
+    return {weight.name: largest[weight.name.rpartition("/")[0]] for weight in seen.weights}
+
+
+def _largest(values: np.ndarray) -> float:
+    values = np.abs(values[np.isfinite(values)])
+    return float(values.max()) if values.size else 0.0
+
+
+# ---------------------------------------------------------------------- layer by layer
+
+
+def _layers(trace: Trace) -> list[Check]:
+    rows: list[Check] = []
+    shares: dict[int, list[Share]] = {}
+    for call in trace.capture.calls:
+        if call.parts:
+            continue
+        derivation = derivation_of(call)
+        what = "NumPy, with Keras" if derivation else "alone, with the whole"
+        found = redo(call) if derivation is None else Redone(derivation.outputs, derivation.dx, derivation.gradients)
+        names = names_of(call, derivation)
+        rows += _one_layer(call, found, names, what)
+        if derivation is not None:
+            rows += _sub_steps(call, derivation)
+            for key, value in derivation.updated.items():
+                after = call.updated.get(key, call.weights[key])
+                rows.append(_check(call, f"{names.weights[key].name}_new", what, value, after))
+        for name, gradient in found.gradients.items():
+            if name in call.gradients and gradient is not None:
+                shares.setdefault(id(call.variables[name]), []).append(
+                    Share(call, name, names.weights[name].gradient.name, gradient)
+                )
+    for group in shares.values():
+        rows.append(_shared_weight(group))
+    return rows
+
+
+def _one_layer(call: LayerCall, found: Redone, names: Names, what: str) -> Iterator[Check]:
+    for name, value, output in zip(names.outputs, found.outputs, call.outputs, strict=True):
+        yield _check(call, name.name, what, value, output)
+    scale = max((_largest(dx) for dx in call.dx if dx is not None), default=0.0)
+    for name, value, dx in zip(names.inputs, found.dx, call.dx):
+        if value is not None or dx is not None:
+            reference = np.zeros(np.shape(value), np.asarray(value).dtype) if dx is None else dx
+            yield _check(
+                call,
+                name.gradient.name,
+                what,
+                np.zeros(reference.shape) if value is None else value,
+                reference,
+                scale=scale,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What one call gives to the gradient of the weight ``key``, which its equation calls ``shown``."""
+
+    call: LayerCall
+    key: str
+    shown: str
+    gradient: np.ndarray
+
+
+def _shared_weight(shares: list[Share]) -> Check:
+    """The gradient of one weight: the sum of what its calls give, beside the whole model's."""
+    first = shares[0]
+    reference = first.call.gradients[first.key]
+    scale = max(_largest(gradient) for gradient in first.call.gradients.values())
+    total = sum(share.gradient.astype("float64") for share in shares)
+    what = "NumPy, with TensorFlow" if len(shares) == 1 else f"sum of {len(shares)} calls, with TensorFlow"
+    check = _check(first.call, first.shown, what, total, reference, scale=scale)
+    if check.passed:
+        return check
+    # The model may use the weight past its layer, as a tied embedding does; then each call is compared by itself.
+    alone = [redo(share.call).gradients[share.key] for share in shares]
+    elsewhere = difference(sum(gradient.astype("float64") for gradient in alone), reference, scale) > check.limit
+    error = max(difference(share.gradient, gradient, scale) for share, gradient in zip(shares, alone))
+    return replace(check, error=error, what="each call; used elsewhere, too") if elsewhere else check
+
+
+def _sub_steps(call: LayerCall, derivation: Derivation) -> Iterator[Check]:
+    """The sub-steps against the same lines in TensorFlow: of the values and of the gradients, the worst."""
+    found = derivation.autodiff()
+    for kind, ours, theirs in (
+        ("values", derivation.values, found.values),
+        ("gradients", derivation.intermediate_gradients, found.gradients),
+    ):
+        # Where terms cancel, what is left is rounding of the terms: gradients of one call share their scale.
+        scale = max((_largest(value) for value in theirs.values()), default=0.0) if kind == "gradients" else 0.0
+        errors = {name: difference(ours[name], value, scale) for name, value in theirs.items() if name in ours}
+        if errors:
+            worst = max(errors, key=errors.__getitem__)
+            what = f"{len(errors)} {kind} of sub-steps"
+            yield replace(_check(call, worst, what, theirs[worst], theirs[worst]), error=errors[worst])
+
+
+# ---------------------------------------------------------------------- loss and update
+
+
+def _losses(seen: Capture) -> Iterator[Check]:
+    for term in seen.terms:
+        if (recomputed := term.recomputed()) is not None:
+            _, value, gradient = recomputed
+            dtype = term.value.dtype  # Keras computes losses in floatx, whatever the model computes in
+            yield _check(term.name, "L", "NumPy, with Keras", value, term.value)
+            if term.gradient is not None:
+                name = "dz" if term.formula.variable == "z" else "dy_hat"
+                yield _check(term.name, name, "NumPy, with TensorFlow", gradient, term.gradient, dtype=dtype)
+
+
+def _updates(trace: Trace) -> Iterator[Check]:
+    if trace._optimizer is None:
+        return
+    for weight in trace.update():
+        if weight.numbers:
+            for name, value in {**weight.slots, "w_new": weight.after}.items():
+                yield _check(weight.name, name, "NumPy, with Keras's optimiser", weight.numbers[name], value)

@@ -42,17 +42,23 @@ class Checkpoint:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Keeps other runs out of the folder; a killed run's hold ends with it."""
-        try:
+        lock = FileLock(self.folder / _LOCK, timeout=0)
+        with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / _LOCK, timeout=0)
-            with lock:
-                (self.folder / _INCOMING).unlink(missing_ok=True)  # what a killed run left
-                yield
-        except Timeout as error:
-            raise DataError(
-                self.where, "a checkpoint folder of its own", f"{self.folder}, where another run is training"
-            ) from error
-        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            try:
+                hold = lock.acquire()
+            except Timeout as error:
+                received = f"{self.folder}, where another run is training"
+                raise DataError(self.where, "a checkpoint folder of its own", received) from error
+            (self.folder / _INCOMING).unlink(missing_ok=True)  # what a killed run left
+        with hold:
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
             raise DataError(self.where, "a checkpoint folder that can be written", f"{self.folder}: {error}") from error
 
     def save(self, arrays: dict[str, list[np.ndarray]], record: dict[str, Any]) -> None:
@@ -62,11 +68,12 @@ class Checkpoint:
         record["dtypes"] = {group: [array.dtype.name for array in of] for group, of in arrays.items()}
         entries["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
         incoming = self.folder / _INCOMING
-        with incoming.open("wb") as file:
-            np.savez(file, **entries)
-            file.flush()
-            os.fsync(file.fileno())
-        incoming.replace(self.path)
+        with self._writing():
+            with incoming.open("wb") as file:
+                np.savez(file, **entries)
+                file.flush()
+                os.fsync(file.fileno())
+            incoming.replace(self.path)
 
     def load(self) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
         """The arrays and the record; None where there is no checkpoint yet.
@@ -87,7 +94,7 @@ class Checkpoint:
                     group: [_restored(file[f"{group}/{k}"], dtype) for k, dtype in enumerate(dtypes)]
                     for group, dtypes in record["dtypes"].items()
                 }
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             if isinstance(error, InvalidValueError):
                 raise
             raise DataError(

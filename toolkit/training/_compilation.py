@@ -84,6 +84,8 @@ def _on_the_cpu(layers: list[keras.Layer], lstms: tuple, steps: int | None) -> t
         return False, "XLA's convolutions are slow on a CPU"
     if not all(getattr(layer, "supports_jit", True) for layer in layers):
         return False, "a layer of the model does not support XLA"
+    if any(isinstance(layer, keras.layers.Embedding) for layer in layers):
+        return False, "XLA would not notice an id that is outside of an embedding"
     if steps is None or steps < _STEPS_WORTH_COMPILING:
         return False, f"too few steps to pay for compiling {names} with XLA"
     return True, f"XLA speeds up the loop over time of {names}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import keras
@@ -52,11 +53,11 @@ class EarlyStopping:
         self._require(self.monitor, measures, where)
         value = measures[self.monitor]
         self._sign = self._sign or self._direction(where)
-        if self.best is None or self._sign * value > self._sign * self.best:
+        if not math.isnan(value) and (self.best is None or self._sign * value > self._sign * self.best):
             self.best, self.best_epoch = value, epoch
             if self.restore_best:
                 self.best_weights = self.model.get_weights()
-        return epoch - self.best_epoch >= self.patience
+        return epoch - (self.best_epoch or 0) >= self.patience
 
     def restore(self) -> None:
         """Gives the model its best weights."""

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 # Names count up within a process, and starting values have done their work once the weights are there.
-_LEFT_OUT = re.compile(r"name$|_initializer$|^seed$|^build_config$|^registered_name$|^module$")
+_LEFT_OUT = re.compile(r"^name$|_initializer$|^seed$|^build_config$|^registered_name$|^module$")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -21,7 +21,7 @@ def fingerprint(model: keras.Model) -> dict[str, Any]:
             layers[f"layer {len(layers)} {type(layer).__name__}"] = _layer(layer)
     return {
         "model": layers,
-        "optimizer": _plain({"class": type(model.optimizer).__name__} | _config(model.optimizer)),
+        "optimizer": _optimizer(model.optimizer),
         "loss": _plain(model.loss),
         "metrics": [type(metric).__name__ for metric in model.metrics],
     }
@@ -29,10 +29,19 @@ def fingerprint(model: keras.Model) -> dict[str, Any]:
 
 def _layer(layer: keras.Layer) -> dict[str, Any]:
     own = {} if isinstance(layer, keras.Model) else _config(layer)  # a model's layers have their own entries
-    own["trainable"] = layer.trainable
+    own["trainable"], own["dtype"] = layer.trainable, layer.dtype_policy.name
     variables = layer._trainable_variables + layer._non_trainable_variables
     own["weights"] = [f"{v.dtype} {tuple(v.shape)}" for v in variables]
     return _plain(own)
+
+
+def _optimizer(optimizer: Any) -> dict[str, Any]:
+    config = _config(optimizer)
+    if not isinstance(config.get("learning_rate"), dict):
+        config.pop("learning_rate", None)  # a variable that callbacks may change
+    if "inner_optimizer" in config:  # one that scales the loss for float16
+        config["inner_optimizer"] = _optimizer(optimizer.inner_optimizer)
+    return _plain({"class": type(optimizer).__name__} | config)
 
 
 def _config(thing: Any) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from toolkit.training._data import ArrayEpoch, StreamEpoch, _named
 from toolkit.training._state import State
 from toolkit.training._steps import Steps
 
-_REMEDY = (
-    "The model holds its last finite weights. Try a smaller learning rate, gradients clipped by clipnorm=1.0 in the "
-    "optimiser, or inputs scaled to about 1."
-)
+_IN_THE_DATA = " of the batch is"
+_KEPT = "The model holds its last finite weights."
+_REMEDIES = {
+    "training": "Try a smaller learning rate, gradients clipped by clipnorm=1.0, or inputs scaled to about 1.",
+    "data": "Fill the gaps in the data, or leave those samples out.",
+}
 
 
 def loss_is_finite(logs: dict[str, Any]) -> bool:
@@ -71,17 +73,18 @@ def blame(
     return first + count - 1, "the loss"
 
 
-def error(where: str, found: str, epoch: int, step: int, loss: Any) -> InvalidValueError:
+def error(where: str, found: str, epoch: int, step: int) -> InvalidValueError:
     """What is raised; epoch and step count from 0 here, from 1 in the text."""
     received = f"{found} not finite in epoch {epoch + 1}, step {step + 1}"
-    return InvalidValueError(where, "finite numbers all the way", received, _REMEDY)
+    remedy = _REMEDIES["data" if found.endswith(_IN_THE_DATA) else "training"]
+    return InvalidValueError(where, "finite numbers all the way", received, f"{_KEPT} {remedy}")
 
 
 def _first_in_forward_order(model: keras.Model, batch: Any) -> str | None:
     """The first of: inputs, layer outputs in forward order, loss, gradients from the loss backwards."""
     for name, leaf in _named(batch):
         if leaf.dtype.is_floating and not _finite(leaf):
-            return f"{name} of the batch is"
+            return f"{name}{_IN_THE_DATA}"
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
     with _watched(model.layers) as faults, tf.GradientTape() as tape:
         y_pred = model(x, training=True)

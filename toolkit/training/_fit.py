@@ -67,7 +67,7 @@ def fit(
         restore_best: with ``patience``, whether the run ends with the weights of its best epoch.
         checkpoint: folder for the state of the run. The same call after a kill goes on from there, and its final
             weights equal those of an undisturbed run; after the end it returns at once, or goes on for more
-            ``epochs``. The state of your own callbacks is not in it.
+            ``epochs``. What callbacks count and collect in numbers, texts, arrays and lists is part of it.
         checkpoint_every: write it every so many steps too, not only after each epoch.
         resume: whether to go on from a checkpoint that is there; False starts afresh.
         steps_per_execution: steps in one call into TensorFlow; "auto" takes as many as run in a quarter of a second,
@@ -91,10 +91,14 @@ def fit(
     """
     where = f"training.fit of {getattr(model, 'name', model)!r}"
     _check_model(model, where)
-    positive = {"epochs": epochs, "batch_size": batch_size}
-    optional = {"patience": patience, "checkpoint_every": checkpoint_every}
-    _check_integers(where, positive | {name: value for name, value in optional.items() if value is not None})
-    _check_choices(where, steps_per_execution, jit_compile, seed)
+    epochs, batch_size = _integer(where, "epochs", epochs), _integer(where, "batch_size", batch_size)
+    patience = None if patience is None else _integer(where, "patience", patience)
+    checkpoint_every = None if checkpoint_every is None else _integer(where, "checkpoint_every", checkpoint_every)
+    if steps_per_execution != "auto":
+        steps_per_execution = _integer(where, 'steps_per_execution ("auto" or)', steps_per_execution)
+    seed = _integer(where, "seed", seed, least=0)
+    if jit_compile not in (True, False, "auto"):
+        raise InvalidValueError(where, 'jit_compile as True, False or "auto"', repr(jit_compile))
     if checkpoint_every is not None and checkpoint is None:
         raise InvalidValueError(where, "checkpoint_every beside a checkpoint folder", "no checkpoint")
     if validation_split and (not 0 < validation_split < 1 or validation_data is not None):
@@ -147,16 +151,8 @@ def _check_model(model: Any, where: str) -> None:
         raise UnsupportedError(where, "a model for one device", replicas, "Train it with model.fit.")
 
 
-def _check_integers(where: str, options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise InvalidValueError(where, f"{name} as a positive integer", repr(value))
-
-
-def _check_choices(where: str, steps_per_execution: int | str, jit_compile: bool | str, seed: int) -> None:
-    if steps_per_execution != "auto":
-        _check_integers(where, {'steps_per_execution ("auto" or)': steps_per_execution})
-    if jit_compile not in (True, False, "auto"):
-        raise InvalidValueError(where, 'jit_compile as True, False or "auto"', repr(jit_compile))
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InvalidValueError(where, "seed as an integer from 0", repr(seed))
+def _integer(where: str, name: str, value: Any, least: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        kind = "a positive integer" if least else "an integer from 0"
+        raise InvalidValueError(where, f"{name} as {kind}", repr(value))
+    return int(value)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.training import _finite
+from toolkit.training._callbacks import CallbackState
 from toolkit.training._checkpoint import Checkpoint
 from toolkit.training._compilation import Compilation, decide
 from toolkit.training._data import ArrayEpoch, Arrays, Stream, StreamEpoch
@@ -61,7 +62,10 @@ class Run:
         self.compilation = decide(model, jit_compile, source.steps and epochs * source.steps)
         self.store: Checkpoint | None = None
         self.every: int | None = None
+        self.callback_state = CallbackState(self.callbacks)
+        self.begun_with = self._learning_rate()
         watching = self._watches_batches()
+        self.validation_pace = Pace(None)
         self.pace = Pace(1 if watching and steps_per_execution is None else steps_per_execution)
         self.paced = f"1: {watching} sees every batch" if watching and steps_per_execution is None else ""
 
@@ -86,14 +90,42 @@ class Run:
         if found is None:
             return
         arrays, record = found
-        self.state.write(arrays["state"])
+        self._require_same_rate(record["begun_with"], record["learning_rate"])
+        self._found = arrays, record
         self.epoch, self.step, self.seconds = record["epoch"], record["step"], record["seconds"]
-        self.over, self.orders = record["over"], record["orders"]
+        self.over, self.orders, self.begun_with = record["over"], record["orders"], record["begun_with"]
         self.history.__dict__.update(record["history"])
         self.stopping.resume(record["best"], arrays["best"])
         jit, reason = self.history.settings["jit_compile"], self.history.settings["jit_reason"]
         self.compilation = Compilation(self.compilation.eager, jit, self.compilation.fused, reason)
         self._require_same_order()
+
+    _found: tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None = None
+
+    def _put_back(self) -> None:
+        """Sets what the checkpoint holds, whatever callbacks have done at the beginning of training or an epoch."""
+        if self._found is not None:
+            arrays, record = self._found
+            self.state.write(arrays["state"])
+            self.callback_state.write(record["callbacks"], arrays["callbacks"])
+
+    def _learning_rate(self) -> float | None:
+        """The optimiser's learning rate now; None if it follows a schedule or there is no optimiser."""
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if isinstance(getattr(optimizer, "_learning_rate", None), keras.Variable):
+            return float(optimizer.learning_rate)
+        return None
+
+    def _require_same_rate(self, begun_with: float | None, last: float | None) -> None:
+        """A model just built has the rate that the run began with, one that was interrupted the rate from then."""
+        now = self._learning_rate()
+        if now not in (begun_with, last):
+            raise InvalidValueError(
+                self.where,
+                f"the learning rate {begun_with:g} of the run in {self.store.folder}",
+                f"{now:g}",
+                "Give each run a folder of its own, or start afresh with resume=False.",
+            )
 
     def _require_same_order(self) -> None:
         """A data set must come in the order of the killed run, which its first batch tells."""
@@ -114,8 +146,11 @@ class Run:
     def _save(self) -> None:
         if self.store is None:
             return
-        arrays = {"state": [value.numpy() for value in self.state.read()], "best": self.stopping.best_weights}
-        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders")}
+        callbacks, kept = self.callback_state.read()
+        state = [value.numpy() for value in self.state.read()]
+        arrays = {"state": state, "best": self.stopping.best_weights, "callbacks": kept}
+        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders", "begun_with")}
+        record |= {"learning_rate": self._learning_rate(), "callbacks": callbacks}
         record |= {"best": self.stopping.record(), "history": vars(self.history)}
         record["versions"] = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
         self.store.save(arrays, record)
@@ -136,6 +171,8 @@ class Run:
         try:
             with Shown(self.epochs, self.epoch + self.step / (self.source.steps or 1), self.verbose) as shown:
                 called.on_train_begin()
+                self.callback_state.begin()
+                self._put_back()
                 while self.epoch < self.epochs and not self.over:
                     self._train_epoch(train, called, shown)
         except KeyboardInterrupt:
@@ -158,6 +195,9 @@ class Run:
             model.reset_metrics()
         batches = self._batches()
         called.on_epoch_begin(epoch)
+        if self.step:
+            self._put_back()
+        self._found = None
         logs = self._train_steps(train, batches, called, shown)
         if self.step == 0:
             raise ShapeError(self.where, "at least one batch", "an empty data set")
@@ -167,7 +207,7 @@ class Run:
         if self.validation is not None:
             called.on_test_begin()
             test = steps_of(model, "test_step", self.validation.spec, self.compilation.without_xla())
-            validation = evaluate(model, test, self.validation, Pace(None))
+            validation = evaluate(model, test, self.validation, self.validation_pace)
             called.on_test_end(validation)
             result |= {f"val_{name}": value for name, value in validation.items()}
         self.history.append(result, seconds, self.source.samples or batches.samples)
@@ -242,10 +282,11 @@ class Run:
 
     def _watches_batches(self) -> str:
         """The callback that wants to see every batch, if there is one."""
-        base = keras.callbacks.Callback
         for callback in self.callbacks:
+            if isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch":
+                continue
             for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
-                if getattr(type(callback), name) is not getattr(base, name):
+                if not getattr(getattr(callback, name), "_is_default", False):
                     return type(callback).__name__
         return ""
 

@@ -179,7 +179,7 @@ def evaluate(model: keras.Model, steps: Steps, source: Arrays | Stream, pace: Pa
 def measures(model: keras.Model, logs: Logs) -> dict[str, float]:
     """What the metrics say now, as Python numbers; what the last step returned where that is something else."""
     results = model.get_metrics_result()
-    chosen = results if set(results) == set(logs) else logs
+    chosen = results if not logs or set(results) == set(logs) else logs
     return {name: _number(value) for name, value in chosen.items()}
 
 

@@ -101,6 +101,7 @@ def turns_of(case: Case, batch: int, steps: int) -> dict[str, Callable[[], objec
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="part of a network's name, such as Conv")
     parser.add_argument("--batches", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=30, help="steps in each turn")
@@ -110,7 +111,7 @@ def main() -> None:
     for column in ("network, with Dense 10", "batch", "", "ms a step (median)", "min", "max", "ratio to Keras"):
         table.add_column(column, justify="right" if "network" not in column and column else "left")
     for name, case in CASES.items():
-        for batch in args.batches:
+        for batch in args.batches if args.only in name else ():
             turns = turns_of(case, batch, args.steps)
             milliseconds = {side: [] for side in turns}
             for _ in range(args.rounds):

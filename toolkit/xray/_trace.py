@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,6 +21,11 @@ from toolkit.xray._steps import backward_step, derivation_of, forward_step, regu
 from toolkit.xray._update import OptimizerState, Update
 from toolkit.xray._update_steps import update_steps
 from toolkit.xray._verify import Verification, verify
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from toolkit.xray.views._widget import XrayWidget
 
 
 def trace(
@@ -194,6 +201,36 @@ class Trace:
         parts = [f"{len(self.calls)} layer calls", f"{weights:,} trainable weights", f"{self.samples} samples"]
         parts += [f"{mode} mode", f"loss {self.loss:.6g}" if self.loss is not None else "forward pass alone"]
         return ", ".join(parts)
+
+    # ------------------------------------------------------------------ views
+
+    def widget(self) -> XrayWidget:
+        """The stepper in Jupyter: play, step, scrub; open layers; choose the sample, channel, time step, head."""
+        from toolkit.xray.views._widget import XrayWidget
+
+        return XrayWidget(self)
+
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the stepper as one page that opens from disk, without a network; of under 3 MB.
+
+        What is too much for a page is left out of it, and the page says so: samples first, then far rows and columns.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        from toolkit.xray.views._page import write_page
+
+        return write_page(self, path)
+
+    def __rich__(self) -> Table:
+        from toolkit.xray.views._table import table
+
+        return table(self)
+
+    def __str__(self) -> str:
+        from toolkit.xray.views._table import text
+
+        return text(self)
 
     def __repr__(self) -> str:
         return f"<Trace of {self.name!r}: {self.summary}>"

@@ -20,6 +20,7 @@ from toolkit.xray.views._arrangement import arrange, cut
         ((4, 6), ("D", "M"), "parameter", False, 0, 1, ()),
         ((4, 8, 9, 3), ("N", "H", "W", "C"), "input", True, 1, 2, (3,)),
         ((4, 8, 9, 3), (), "output", True, 1, 2, (3,)),
+        ((4, 7, 6, 5), ("N", "H'", "W'", "F"), "output", True, 1, 2, (3,)),
         ((3, 3, 2, 7), ("kh", "kw", "C", "F"), "parameter", False, 0, 1, (2, 3)),
         ((3, 3, 2, 7), (), "parameter", False, 0, 1, (2, 3)),
         ((4, 2, 5, 6), ("N", "A", "Tq", "Tk"), "intermediate", True, 2, 3, (1,)),

@@ -55,6 +55,8 @@ def arrange(tensor: Tensor, samples: int) -> Arrangement:
     gradient_of_sample = tensor.role == "gradient" and known and axes[:1] == ("N",)
     batch = bool(shape) and shape[0] == samples and (axes[0] == "N" if known else tensor.role in _PER_SAMPLE)
     batch = batch or (gradient_of_sample and shape[0] == samples)
+    # H' is the height after a convolution or pooling: a row as H is.
+    axes = tuple(axis.rstrip("'") for axis in axes)
     names = tuple(_NAMES.get(axis, axis) for axis in axes) if known else tuple(f"axis {k}" for k in range(len(shape)))
     shown = list(range(1 if batch else 0, len(shape)))
     if not shown:

@@ -1,0 +1,65 @@
+"""Layers that make one output out of several inputs."""
+
+from __future__ import annotations
+
+from toolkit.xray._calls import LayerCall
+from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._names import axes_of
+from toolkit.xray.derivations.operations import Add, Concatenate, Hadamard, Same, Scale, Subtract
+
+
+def add(call: LayerCall, g: Graph) -> Symbol:
+    """``y = x₁ + x₂ + …``."""
+    x = _inputs(call, g)
+    return g.let("y", Add(len(x))(*x))
+
+
+def average(call: LayerCall, g: Graph) -> Symbol:
+    """``y = (x₁ + x₂ + …) / K``."""
+    x = _inputs(call, g)
+    s = g.let("s", Add(len(x))(*x))
+    return g.let("y", Scale(1 / len(x), rf"\frac{{1}}{{{len(x)}}}")(s), title="mean")
+
+
+def subtract(call: LayerCall, g: Graph) -> Symbol:
+    """``y = x₁ − x₂``."""
+    x_1, x_2 = _inputs(call, g)
+    return g.let("y", Subtract()(x_1, x_2))
+
+
+def multiply(call: LayerCall, g: Graph) -> Symbol:
+    """``y = x₁ ⊙ x₂ ⊙ …``."""
+    y, *others = _inputs(call, g)
+    for k, x in enumerate(others, 2):
+        y = g.let("y" if k == len(others) + 1 else f"p_{k}", Hadamard()(y, x))
+    return y
+
+
+def concatenate(call: LayerCall, g: Graph) -> Symbol:
+    """``y = (x₁, x₂, …)`` along an axis."""
+    ndim = call.inputs[0].ndim
+    axis = call.layer.axis % ndim
+    letters = axes_of(ndim)
+    x = []
+    for k in range(len(call.inputs)):
+        mine = (*letters[:axis], f"{letters[axis]}_{{{k + 1}}}", *letters[axis + 1 :])
+        x.append(g.input(f"x_{k + 1}", mine, k))
+    return g.let("y", Concatenate(len(x), axis)(*x), axes=letters)
+
+
+def same(call: LayerCall, g: Graph) -> Symbol:
+    """``y = x``."""
+    return g.let("y", Same()(g.input("x", axes_of(call.inputs[0].ndim))))
+
+
+def _inputs(call: LayerCall, g: Graph) -> list[Symbol]:
+    """The inputs; one that has length 1 along an axis is repeated."""
+    if len({x.ndim for x in call.inputs}) > 1:
+        raise NotDerivedError("inputs with different numbers of axes")
+    letters = axes_of(call.inputs[0].ndim)
+    lengths = [max(n) for n in zip(*(x.shape for x in call.inputs))]
+    inputs = []
+    for k, x in enumerate(call.inputs):
+        axes = ["1" if n == 1 != whole else letter for n, whole, letter in zip(x.shape, lengths, letters)]
+        inputs.append(g.input(f"x_{k + 1}", axes, k))
+    return inputs

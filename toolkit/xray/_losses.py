@@ -66,7 +66,8 @@ class LossTerm:
         """``ℓ``, ``L`` and the gradient by the formula, in float64; None without one."""
         if (formula := self.formula) is None:
             return None
-        prediction = (self.y_pred if self.logits is None else self.logits).astype("float64")
+        prediction = self.y_pred if self.logits is None else self.logits
+        prediction = prediction.astype(self.value.dtype).astype("float64")  # Keras computes losses in floatx
         y = targets(self.loss, self.y, prediction)
         each = formula.value(y, prediction)
         weights = np.ones_like(each) if self.weights is None else self.weights.astype("float64").reshape(each.shape)
@@ -110,7 +111,7 @@ class WatchedTerm:
         reduction = getattr(self.loss, "reduction", "sum_over_batch_size")
         dtype = self.y_pred.dtype.name
         mask = None if mask is None else tf.cast(mask, dtype)
-        weight = None if self.sample_weight is None else tf.convert_to_tensor(self.sample_weight, dtype)
+        weight = None if self.sample_weight is None else tf.cast(self.sample_weight, dtype)
         combined = apply_mask(weight, mask, dtype=dtype, reduction=reduction)
         if combined is None:
             return None

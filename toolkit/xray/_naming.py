@@ -91,7 +91,11 @@ def equations_of(call: LayerCall, names: Names) -> Equations | None:
         root = rf"\sqrt{{{variance} + \epsilon}}"
         return Equations(
             (rf"y_n = \gamma \odot \frac{{x_n - {mean}}}{{{root}}} + \beta",),
-            (rf"dx_n = \frac{{\gamma}}{{{root}}} \odot dy_n",),
+            (
+                r"d\beta = \sum_n dy_n",
+                rf"d\gamma = \sum_n dy_n \odot \frac{{x_n - {mean}}}{{{root}}}",
+                rf"dx_n = \frac{{\gamma}}{{{root}}} \odot dy_n",
+            ),
         )
     kind = call.kind
     if kind == "Activation":

@@ -41,12 +41,12 @@ def redo(call: LayerCall) -> Redone:
     arguments = keras.tree.map_structure(tensor, dict(call.arguments))
     masks = keras.tree.map_structure(lambda m: tf.constant(m) if isinstance(m, np.ndarray) else m, dict(call.masks))
     given = arguments | masks | ({"training": call.training} if "training" in signature.parameters else {})
-    bound = inspect.BoundArguments(signature, {name: given[name] for name in signature.parameters if name in given})
+    args, options = _in_place(signature, given)
     trainable = [name for name in call.variables if name in call.gradients]
     with tf.GradientTape() as tape:
         floats = [x for x in inputs if x.dtype.is_floating]
         tape.watch(floats)
-        outputs = [y for y in keras.tree.flatten(call.layer(*bound.args, **bound.kwargs)) if isinstance(y, tf.Tensor)]
+        outputs = [y for y in keras.tree.flatten(call.layer(*args, **options)) if isinstance(y, tf.Tensor)]
         logits = [getattr(y, "_keras_logits", None) for y in outputs] if call.dlogits is not None else []
     arriving = [(y, dy) for y, dy in zip(outputs, call.dy) if dy is not None]
     arriving += [(z, call.dlogits) for z in logits if z is not None]
@@ -63,3 +63,21 @@ def redo(call: LayerCall) -> Redone:
         dx=[next(of_inputs) if x.dtype.is_floating else None for x in inputs],
         gradients={name: gradient for name, gradient in weights if gradient is not None},
     )
+
+
+def _in_place(signature: inspect.Signature, given: Mapping[str, Any]) -> tuple[list, dict[str, Any]]:
+    """The arguments as Keras takes them: the first one and ``*args`` by their place, all others by name."""
+    args, options = [], {}
+    several = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+    for k, (name, parameter) in enumerate(signature.parameters.items()):
+        if name not in given:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            args += given[name]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            options |= given[name]
+        elif k == 0 or (several and parameter.kind is not parameter.KEYWORD_ONLY):
+            args.append(given[name])
+        else:
+            options[name] = given[name]
+    return args, options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from toolkit.xray._redo import Redone, redo
 from toolkit.xray._state import put_values, unchanged, variables_of
 from toolkit.xray._steps import derivation_of
 from toolkit.xray.derivations import Derivation
+from toolkit.xray.derivations.operations import Mean, WeightedSum
 
 if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
@@ -35,8 +36,10 @@ class Check:
         layer, call: whose tensor it is.
         tensor: its name in the layer's equation.
         what: who computed it and what it was compared with.
-        error: the largest difference, over the largest entry of the reference (``scale``).
-        limit: how large the error may be.
+        error: the largest difference, over the largest entry of the reference. What cancels to nearly nothing has only
+            rounding left; there the terms are the measure: of a mean its inputs, of a weight's gradient the norm of
+            what it is the sum of, or the largest gradient in its layer.
+        limit: how large the error may be; whole numbers have to be equal.
     """
 
     layer: str
@@ -52,6 +55,11 @@ class Check:
         """Whether the error is within its limit."""
         return self.error <= self.limit
 
+    @property
+    def share(self) -> float:
+        """The error as a share of its limit."""
+        return self.error / self.limit if self.limit else float("inf") if self.error else 0.0
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -66,12 +74,12 @@ class Verification:
     @property
     def worst(self) -> Check | None:
         """The comparison that is closest to its limit, or furthest beyond; None where there was nothing to compare."""
-        return max(self.rows, key=lambda row: row.error / row.limit, default=None)
+        return max(self.rows, key=lambda row: row.share, default=None)
 
     @property
     def failed(self) -> tuple[Check, ...]:
         """The comparisons beyond their limits, the worst one first."""
-        return tuple(sorted((row for row in self.rows if not row.passed), key=lambda row: -row.error / row.limit))
+        return tuple(sorted((row for row in self.rows if not row.passed), key=lambda row: -row.share))
 
     def __str__(self) -> str:
         head = f"{'layer':<32} {'tensor':<16} {'compared':<34} {'error':>9}"
@@ -165,12 +173,12 @@ def _run_again(seen: Capture) -> Iterator[Check]:
         return
     yield _check(_WHOLE, "L", what, seen.total, total.numpy())
     gradients = tape.gradient(total, [*variables, *floats])
-    scales = _scales(seen)
+    scales = _scales(seen.calls)
     for weight, gradient in zip(seen.weights, gradients):
         if gradient is not None or weight.gradient is not None:
             shown = np.zeros(weight.value.shape) if weight.gradient is None else weight.gradient
             reference = _array(gradient, shown)
-            yield _check(_WHOLE, weight.name, what, shown, reference, scale=scales[weight.name])
+            yield _check(_WHOLE, weight.name, what, shown, reference, scale=scales.get(id(weight.variable), 0.0))
     shown_dx = [dx for x, dx in zip(flat, seen.dx) if x.dtype.is_floating]
     for k, (dx, gradient) in enumerate(zip(shown_dx, gradients[len(variables) :])):
         if gradient is not None or dx is not None:
@@ -181,14 +189,17 @@ def _array(gradient: Any, like: Any) -> np.ndarray:
     return np.zeros(np.shape(like)) if gradient is None else tf.convert_to_tensor(gradient).numpy()
 
 
-def _scales(seen: Capture) -> dict[str, float]:
-    """Of each weight the largest gradient in its layer: a bias before a normalisation has only rounding left."""
-    largest: dict[str, float] = {}
-    for weight in seen.weights:
-        layer = weight.name.rpartition("/")[0]
-        entry = 0.0 if weight.gradient is None else _largest(weight.gradient)
-        largest[layer] = max(largest.get(layer, 0.0), entry)
-    return {weight.name: largest[weight.name.rpartition("/")[0]] for weight in seen.weights}
+def _scales(calls: Iterable[LayerCall]) -> dict[int, float]:
+    """Of each trainable variable, by ``id``, the measure of its gradient's error (see ``Check.error``)."""
+    scales: dict[int, float] = {}
+    for call in calls:
+        arriving = [dy for dy in (*call.dy, call.dlogits) if dy is not None and dy.ndim]
+        norms = [np.sqrt(np.square(dy.astype("float64")).reshape(-1, dy.shape[-1]).sum(axis=0)) for dy in arriving]
+        scale = max(map(_largest, [*call.gradients.values(), *norms]), default=0.0)
+        for key in call.gradients:
+            v = id(call.variables[key])
+            scales[v] = max(scale, scales.get(v, 0.0))
+    return scales
 
 
 def _largest(values: np.ndarray) -> float:
@@ -201,6 +212,7 @@ def _largest(values: np.ndarray) -> float:
 
 def _layers(trace: Trace) -> list[Check]:
     rows: list[Check] = []
+    scales = _scales(trace.capture.calls)
     shares: dict[int, list[Share]] = {}
     for call in trace.capture.calls:
         if call.parts:
@@ -214,14 +226,15 @@ def _layers(trace: Trace) -> list[Check]:
             rows += _sub_steps(call, derivation)
             for key, value in derivation.updated.items():
                 after = call.updated.get(key, call.weights[key])
-                rows.append(_check(call, f"{names.weights[key].name}_new", what, value, after))
+                shown = f"{names.weights[key].name}_new"
+                rows.append(_check(call, shown, what, value, after, scale=_largest(call.inputs[0])))
         for name, gradient in found.gradients.items():
             if name in call.gradients and gradient is not None:
                 shares.setdefault(id(call.variables[name]), []).append(
                     Share(call, name, names.weights[name].gradient.name, gradient)
                 )
     for group in shares.values():
-        rows.append(_shared_weight(group))
+        rows.append(_shared_weight(group, scales))
     return rows
 
 
@@ -252,11 +265,11 @@ class Share:
     gradient: np.ndarray
 
 
-def _shared_weight(shares: list[Share]) -> Check:
+def _shared_weight(shares: list[Share], scales: Mapping[int, float]) -> Check:
     """The gradient of one weight: the sum of what its calls give, beside the whole model's."""
     first = shares[0]
     reference = first.call.gradients[first.key]
-    scale = max(_largest(gradient) for gradient in first.call.gradients.values())
+    scale = scales[id(first.call.variables[first.key])]
     total = sum(share.gradient.astype("float64") for share in shares)
     what = "NumPy, with TensorFlow" if len(shares) == 1 else f"sum of {len(shares)} calls, with TensorFlow"
     check = _check(first.call, first.shown, what, total, reference, scale=scale)
@@ -272,13 +285,20 @@ def _shared_weight(shares: list[Share]) -> Check:
 def _sub_steps(call: LayerCall, derivation: Derivation) -> Iterator[Check]:
     """The sub-steps against the same lines in TensorFlow: of the values and of the gradients, the worst."""
     found = derivation.autodiff()
+    means = {
+        line.results[0].name: _largest(derivation.values.get(line.inputs[0].name, line.inputs[0].value))
+        for line in derivation.graph.lines
+        if isinstance(line.operation, Mean | WeightedSum)
+    }
     for kind, ours, theirs in (
         ("values", derivation.values, found.values),
         ("gradients", derivation.intermediate_gradients, found.gradients),
     ):
         # Where terms cancel, what is left is rounding of the terms: gradients of one call share their scale.
         scale = max((_largest(value) for value in theirs.values()), default=0.0) if kind == "gradients" else 0.0
-        errors = {name: difference(ours[name], value, scale) for name, value in theirs.items() if name in ours}
+        errors = {
+            name: difference(ours[name], value, max(scale, means.get(name, 0.0))) for name, value in theirs.items()
+        }
         if errors:
             worst = max(errors, key=errors.__getitem__)
             what = f"{len(errors)} {kind} of sub-steps"

@@ -21,6 +21,7 @@ from toolkit.xray._steps import backward_step, derivation_of, forward_step, regu
 from toolkit.xray._update import OptimizerState, Update
 from toolkit.xray._update_steps import update_steps
 from toolkit.xray._verify import Verification, verify
+from toolkit.xray.diagnoses import Diagnoses, diagnose
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -84,7 +85,7 @@ def trace(
     if sample_weight is not None:
         sample_weight = as_tensors(sample_weight, "sample_weight")
         check_samples(samples, sample_weight, "sample_weight")
-    chosen = optimizer if optimizer is not None else model.optimizer
+    chosen = optimizer if optimizer is not None else getattr(model, "optimizer", None)
     state = OptimizerState(chosen) if chosen is not None and watched is not None else None
     return Trace(capture(model, x, y, watched, sample_weight, bool(training)), state)
 
@@ -152,6 +153,10 @@ class Trace:
             GradientMismatchError: a tensor differs by more; the message names the worst ones.
         """
         return verify(self, tolerance)
+
+    def diagnose(self) -> Diagnoses:
+        """What is most likely wrong with the model, its data or its loss: evidence and remedy, faults first."""
+        return diagnose(self)
 
     @property
     def gradients(self) -> dict[str, np.ndarray]:

@@ -37,6 +37,9 @@ export function mount(root, content, source) {
     const turn = ++drawing;
     const step = state.steps[state.at];
     view.scrub.value = state.at;
+    // Words and numbers change together.
+    const numbers = await Promise.all(step.tensors.map(([tensor]) => source.numbers(tensor, state.sample)));
+    if (turn !== drawing) return;
     view.scrub.setAttribute("aria-valuetext", `${step.phase}, ${step.layer}: ${step.title}`);
     view.count.textContent = `${state.at + 1} / ${state.steps.length}`;
     view.phase.textContent = step.phase;
@@ -48,9 +51,6 @@ export function mount(root, content, source) {
     view.note.textContent = step.note + (step.left_out ? ` ${step.left_out} sub-steps in the middle are left out here.` : "");
     markNetwork(view, content, step);
     for (const tick of view.ticks.children) tick.classList.toggle("here", Number(tick.dataset.at) === state.at);
-
-    const numbers = await Promise.all(step.tensors.map(([tensor]) => source.numbers(tensor, state.sample)));
-    if (turn !== drawing) return;
     drawFormula(view, content, step, numbers, state);
     drawTensors(view, content, step, numbers, state, draw);
     view.live.textContent = `Step ${state.at + 1} of ${state.steps.length}: ${step.phase}, ${step.layer}, ${step.title}.`;

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from toolkit.quiet import silence_tensorflow
 
 if TYPE_CHECKING:
-    from toolkit import bridge, classroom, data, images, lessons, models, plots, scratch, text, training
+    from toolkit import bridge, classroom, data, images, lessons, models, plots, scratch, text, training, xray
 
 silence_tensorflow()
 
 __version__ = "0.1.0"
-__all__ = ["bridge", "classroom", "data", "images", "lessons", "models", "plots", "scratch", "text", "training"]
+__all__ = ["bridge", "classroom", "data", "images", "lessons", "models", "plots", "scratch", "text", "training", "xray"]
 
 
 def __getattr__(name: str) -> Any:

@@ -193,13 +193,18 @@ def _scales(calls: Iterable[LayerCall]) -> dict[int, float]:
     """Of each trainable variable, by ``id``, the measure of its gradient's error (see ``Check.error``)."""
     scales: dict[int, float] = {}
     for call in calls:
-        arriving = [dy for dy in (*call.dy, call.dlogits) if dy is not None and dy.ndim]
-        norms = [np.sqrt(np.square(dy.astype("float64")).reshape(-1, dy.shape[-1]).sum(axis=0)) for dy in arriving]
-        scale = max(map(_largest, [*call.gradients.values(), *norms]), default=0.0)
+        scale = max([_norm(call), *map(_largest, call.gradients.values())])
         for key in call.gradients:
             v = id(call.variables[key])
             scales[v] = max(scale, scales.get(v, 0.0))
     return scales
+
+
+def _norm(call: LayerCall) -> float:
+    """The largest norm of what arrives at one unit or channel, over all samples and places."""
+    arriving = [dy for dy in (*call.dy, call.dlogits) if dy is not None and dy.ndim]
+    columns = [dy.astype("float64").reshape(-1, dy.shape[-1]) for dy in arriving]
+    return max((_largest(np.sqrt(np.square(each).sum(axis=0))) for each in columns), default=0.0)
 
 
 def _largest(values: np.ndarray) -> float:
@@ -295,7 +300,7 @@ def _sub_steps(call: LayerCall, derivation: Derivation) -> Iterator[Check]:
         ("gradients", derivation.intermediate_gradients, found.gradients),
     ):
         # Where terms cancel, what is left is rounding of the terms: gradients of one call share their scale.
-        scale = max((_largest(value) for value in theirs.values()), default=0.0) if kind == "gradients" else 0.0
+        scale = max([_norm(call), *map(_largest, theirs.values())]) if kind == "gradients" else 0.0
         errors = {
             name: difference(ours[name], value, max(scale, means.get(name, 0.0))) for name, value in theirs.items()
         }

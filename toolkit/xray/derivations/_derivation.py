@@ -42,18 +42,14 @@ class Derivation:
     Attributes:
         call: the layer call.
         graph: its lines.
+        results: the symbols of the outputs.
     """
 
     def __init__(self, graph: Graph, results: Sequence[Symbol]) -> None:
         self.call: LayerCall = graph.call
         self.graph = graph
-        self._results = tuple(results)
+        self.results = tuple(results)
         self._tensors: dict[Symbol, Tensor] = {}
-
-    @property
-    def results(self) -> tuple[Symbol, ...]:
-        """The symbols of the call's outputs."""
-        return self._results
 
     # ------------------------------------------------------------------ the numbers
 
@@ -65,14 +61,17 @@ class Derivation:
             values |= {x: x.value for x in line.inputs if x.value is not None}
             y = line.operation.forward(*(values[x] for x in line.inputs))
             values |= zip(line.results, y if isinstance(y, list) else [y], strict=True)
+            if self.graph.kinked is not None and self.graph.kinked[0] in line.results:
+                z, curve = self.graph.kinked
+                values[z] = curve.beside_kinks(values[z], self.call.outputs[0])
         return values
 
     @cached_property
     def _seeds(self) -> dict[Seed, np.ndarray]:
         """The gradients that come from outside: of the outputs, and past them of the logits."""
-        alone = len(self._results) == 1
+        alone = len(self.results) == 1
         seeds = {}
-        for y, dy in zip(self._results, self.call.dy):
+        for y, dy in zip(self.results, self.call.dy):
             if dy is not None and y.has_gradient:
                 seeds[Seed(y, "dy" if alone else f"d{y.name}", "dy" if alone else f"d{y.latex}")] = dy
         z = self.graph.logits
@@ -90,7 +89,8 @@ class Derivation:
         gradients = dict(zip(self._way.seeds, self._seeds.values()))
         for step in self._way.steps:
             if isinstance(step, Sum):
-                gradients[step.total] = sum(gradients[part] for part in step.parts[1:]) + gradients[step.parts[0]]
+                first, *others = (gradients[part] for part in step.parts)
+                gradients[step.total] = sum(others, start=first)
             else:
                 gradients |= self._back(step, gradients)
         return gradients
@@ -117,7 +117,7 @@ class Derivation:
     @property
     def outputs(self) -> tuple[np.ndarray, ...]:
         """The outputs, as ``call.outputs`` has them."""
-        return tuple(self._values[symbol] for symbol in self._results)
+        return tuple(self._values[symbol] for symbol in self.results)
 
     @property
     def dx(self) -> tuple[np.ndarray | None, ...]:
@@ -205,7 +205,7 @@ class Derivation:
             value = (self._gradients if is_gradient else self._values)[symbol]
             value = np.asarray(value).view()
             value.flags.writeable = False
-            role = "output" if symbol in self._results else symbol.role
+            role = "output" if symbol in self.results else symbol.role
             self._tensors[symbol] = Tensor(symbol.name, value, role, symbol.axes, symbol.latex)
         return self._tensors[symbol]
 

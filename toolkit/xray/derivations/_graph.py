@@ -11,7 +11,7 @@ import numpy as np
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._records import Role
 from toolkit.xray.derivations._names import latex_of
-from toolkit.xray.derivations.operations import Expression, Operation
+from toolkit.xray.derivations.operations import Curve, Expression, Operation
 
 
 class NotDerivedError(Exception):
@@ -66,6 +66,7 @@ class Graph:
         inputs: by their place in ``call.inputs``.
         parameters: by their names in ``call.weights``.
         updated: the new running averages, by the names in ``call.weights``.
+        kinked: the result of a product and the activation with kinks that the layer ends in.
         logits: the numbers before the layer's last softmax or sigmoid, to which a loss may send its gradient directly.
     """
 
@@ -75,6 +76,7 @@ class Graph:
     parameters: dict[str, Symbol] = field(default_factory=dict)
     updated: dict[str, Symbol] = field(default_factory=dict)
     logits: Symbol | None = None
+    kinked: tuple[Symbol, Curve] | None = None
 
     @property
     def dtype(self) -> np.dtype:

@@ -16,8 +16,8 @@ def latex_of(name: str) -> str:
     for accent in marks:
         if accent in _ACCENTS:
             latex = rf"\{accent}{latex}" if latex.startswith("\\") else rf"\{accent} {latex}"
-    below = [mark for mark in marks if mark not in _ACCENTS]
-    return f"{latex}_{{{','.join(below)}}}" if below else latex
+    below = ",".join(mark for mark in marks if mark not in _ACCENTS)
+    return f"{latex}_{below}" if len(below) == 1 else f"{latex}_{{{below}}}" if below else latex
 
 
 def space_of(axes: Sequence[str], numbers: str = r"\mathbb{R}") -> str:

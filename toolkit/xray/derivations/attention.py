@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import reduce
 
 import keras
@@ -33,7 +34,8 @@ def attention(call: LayerCall, g: Graph) -> list[Symbol]:
     layer = call.layer
     if layer.score_mode != "dot":
         raise NotDerivedError(f"the score mode {layer.score_mode!r}")
-    Q, V, K = _sequences(call, g, "QVK")
+    sizes = ("D", "M", "D") if len(call.inputs) == 3 else ("D", "D")  # without a key, the values are the keys
+    Q, V, K = _sequences(call, g, ("Q", "V", "K"), sizes)
     query_mask, value_mask = (*(call.mask or (None, None)), None)[:2]
     S = g.let("S", Scores()(Q, K), title="scores")
     if layer.use_scale:
@@ -55,10 +57,10 @@ def multi_head_attention(call: LayerCall, g: Graph) -> list[Symbol]:
     """``y = Σₕ softmax(QₕKₕᵀ/√d + B) Vₕ Wₕᴼ + b``."""
     layer = call.layer
     _refuse_options(call)
-    x_q, x_v, x_k = _sequences(call, g, ("x_q", "x_v", "x_k"))
+    x_q, x_v, x_k = _sequences(call, g, ("x_q", "x_v", "x_k"), ("D_q", "D_v", "D_k"))
     Q = _heads(g, "Q", "query", x_q, "T_q", "d")
     K = _heads(g, "K", "key", x_k, "T_k", "d")
-    V = _heads(g, "V", "value", x_v, "T_k", "v")
+    V = _heads(g, "V", "value", x_v, "T_k", "d_v")
     P = g.let("P", Scores()(Q, K), title="scores")
     S = g.let("S", Scale(keras_constant(1 / math.sqrt(layer.key_dim)), r"\frac{1}{\sqrt{d}}")(P))
     allowed = _allowed(call, call.output_masks[0], call.masks["value_mask"], call.masks["key_mask"])
@@ -90,28 +92,24 @@ def _heads(g: Graph, name: str, key: str, x: Symbol, T: str, d: str) -> Symbol:
 
 def _together(g: Graph, Y: Symbol) -> Symbol:
     """``y = YW + b``: what the heads say, together."""
-    M = g.call.outputs[0].ndim - 2
-    W = g.parameter(
-        "attention_output/kernel", "W_o", ("H", "v", *(("M",) if M == 1 else (f"M_{{{k}}}" for k in range(M))))
-    )
+    count = g.call.outputs[0].ndim - 2
+    M = ("M",) if count == 1 else tuple(f"M_{{{k}}}" for k in range(1, count + 1))
+    W = g.parameter("attention_output/kernel", "W_o", ("H", "d_v", *M))
     Z = g.let("Z", Transpose((0, 2, 1, 3))(Y), title="heads last")
-    y = g.let("p", Product(axes=2)(Z, W), title="output: the heads together")
-    if g.call.layer.use_bias:
-        b = g.parameter("attention_output/bias", "b_o", W.axes[2:])
-        y = g.let("y", Add()(y, b), title="output: bias")
-    return y
+    together, about = Product(axes=2)(Z, W), {"title": "output: the heads together"}
+    if not g.call.layer.use_bias:
+        return g.let("y", together, **about)
+    b = g.parameter("attention_output/bias", "b_o", M)
+    return g.let("y", Add()(g.let("p", together, **about), b), title="output: bias")
 
 
 # ---------------------------------------------------------------------- what both share
 
 
-def _sequences(call: LayerCall, g: Graph, names: tuple[str, str, str] | str) -> tuple[Symbol, Symbol, Symbol]:
+def _sequences(call: LayerCall, g: Graph, names: Sequence[str], sizes: Sequence[str]) -> tuple[Symbol, Symbol, Symbol]:
     """Query, value and key; without a key the value is the key."""
     if any(x.ndim != 3 for x in call.inputs):
         raise NotDerivedError("attention over more axes than time")
-    sizes = ("D", "M", "D") if names == "QVK" else ("D_q", "D_v", "D_k")
-    if len(call.inputs) == 2 and names == "QVK":
-        sizes = ("D", "D")  # queries and keys, which are the values, fit together
     symbols = [
         g.input(name, ("N", "T_k" if place else "T_q", size), place)
         for place, (name, size) in enumerate(zip(names, sizes[: len(call.inputs)]))

@@ -40,6 +40,8 @@ def weighted(g: Graph, product: Product, x: Symbol, W: Symbol, layer: Any) -> Sy
         b = g.parameter("bias", "b", W.axes[-1:])
         p = g.let("p", product(x, W))
         z = g.let("z", Add()(p, b), title="bias")
+    if isinstance(f, Activation):
+        g.kinked = z, f.curve
     return z if f is None else activate(g, "a", f, z)
 
 

@@ -67,7 +67,7 @@ class Weights:
         name = f"z_{gate}_{t}" if len(self.gates) > 1 else f"z_{t}"
         operation = Affine(products=2, biases=len(biases))
         return self.g.let(
-            name, operation(x, self.W[gate], h, self.U[gate], *biases), title=f"{title}, t = {t}: its sum"
+            name, operation(x, self.W[gate], h, self.U[gate], *biases), title=f"{title}, t = {t}: weighted sum"
         )
 
     def gate(self, gate: str, t: int, f: Operation, x: Symbol, h: Symbol, title: str) -> Symbol:
@@ -117,7 +117,7 @@ def gru(call: LayerCall, g: Graph) -> list[Symbol]:
     weights = Weights(g, "zrg", bias_rows=2 if reset_after else 1)
 
     def candidate(t: int, x: Symbol, h: Symbol, r: Symbol) -> Symbol:
-        about = {"title": f"candidate, t = {t}: its sum"}
+        about = {"title": f"candidate, t = {t}: weighted sum"}
         b, b_state = ([part["g"]] if part else [] for part in (weights.b, weights.b_state))
         W, U = weights.W["g"], weights.U["g"]
         if not reset_after:

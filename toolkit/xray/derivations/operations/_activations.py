@@ -19,7 +19,10 @@ Function = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Curve:
-    """A function of one number: ``a = f(z)`` and ``dz = da ⊙ f′(z)``, both in NumPy and as a formula of ``$z, $y``."""
+    """A function of one number: ``a = f(z)`` and ``dz = da ⊙ f′(z)``, both in NumPy and as a formula of ``$z, $y``.
+
+    ``kinks`` are the places where the slope jumps, each with the comparison that is true on the inner side.
+    """
 
     name: str
     formula: str
@@ -27,17 +30,35 @@ class Curve:
     value: Function
     gradient: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # of z, a, da
     tensorflow: Callable[[Any], Any]
+    kinks: tuple[tuple[float, np.ufunc], ...] = ()
+
+    def beside_kinks(self, z: np.ndarray, a: np.ndarray) -> np.ndarray:
+        """``z``, but on that side of each kink on which the ``a`` that Keras computed is.
+
+        Where ``z`` is 0 but for rounding, rounding decides whether a ReLU lets the gradient through. Keras adds up in
+        another order than NumPy, so there, and only there, its side is taken: ``z = a``.
+        """
+        for kink, inside in self.kinks:
+            near = np.abs(z - kink) <= 1000 * np.finfo(z.dtype).eps * np.abs(z).max(initial=0)
+            z = np.where(near & (inside(z, kink) != inside(a, kink)), a, z)
+        return z
 
 
-def _of_scratch(name: str, formula: str, slope_formula: str) -> Curve:
+_RISING, _CAPPED = (0.0, np.greater), (6.0, np.less)
+
+
+def _of_scratch(name: str, formula: str, slope_formula: str, *kinks: tuple[float, np.ufunc]) -> Curve:
     curve = scratch.ACTIVATIONS[name]()
-    return Curve(name, formula, slope_formula, curve.activate, curve.gradient, keras.activations.get(name))
+    return Curve(name, formula, slope_formula, curve.activate, curve.gradient, keras.activations.get(name), kinks)
 
 
-def _curve(name: str, formula: str, slope_formula: str, value: Function, slope: Function) -> Curve:
-    return Curve(
-        name, formula, slope_formula, value, lambda z, a, da: da * slope(z), lambda z: keras.activations.get(name)(z)
-    )
+def _curve(
+    name: str, formula: str, slope_formula: str, value: Function, slope: Function, *kinks: tuple[float, np.ufunc]
+) -> Curve:
+    def gradient(z: np.ndarray, a: np.ndarray, da: np.ndarray) -> np.ndarray:
+        return da * slope(z)
+
+    return Curve(name, formula, slope_formula, value, gradient, keras.activations.get(name), kinks)
 
 
 def leaky_relu(slope: float) -> Curve:
@@ -50,6 +71,7 @@ def leaky_relu(slope: float) -> Curve:
         lambda z: np.where(z > 0, z, slope * z),
         lambda z, a, da: np.where(z > 0, da, slope * da),
         lambda z: keras.activations.leaky_relu(z, slope),
+        (_RISING,),
     )
 
 
@@ -78,7 +100,7 @@ def _softplus(z: np.ndarray) -> np.ndarray:
 
 
 CURVES: Mapping[str, Curve] = {
-    "relu": _of_scratch("relu", r"\max($z, 0)", "[$z > 0]"),
+    "relu": _of_scratch("relu", r"\max($z, 0)", "[$z > 0]", _RISING),
     "sigmoid": _of_scratch("sigmoid", r"\sigma($z) = \frac{1}{1 + e^{-$z}}", r"$y \odot (1 - $y)"),
     "tanh": _of_scratch("tanh", r"\tanh($z)", r"(1 - $y \odot $y)"),
     "gelu": _of_scratch(
@@ -92,6 +114,8 @@ CURVES: Mapping[str, Curve] = {
         "[0 < $z < 6]",
         lambda z: np.clip(z, 0, 6),
         lambda z: (z > 0) & (z < 6),
+        _RISING,
+        _CAPPED,
     ),
     "leaky_relu": leaky_relu(0.2),
     "elu": elu(1.0),

@@ -147,6 +147,8 @@ def _forward(model: keras.Model, watch: Watch, x: Any, training: bool) -> Any:
         raise
     # Whatever a layer of the learner's raises: say which layer it was, and what it got.
     except Exception as error:
+        if watch.refusal is not None:
+            raise watch.refusal from None
         call = watch.open[-1] if watch.open else None
         where = f"trace, layer {call.path!r}" if call and call.path else f"trace, model {model.name!r}"
         shapes = [tuple(tensor.shape) for tensor in (call.inputs if call else keras.tree.flatten(x))]

@@ -41,11 +41,14 @@ def as_tensors(values: Any, name: str) -> Any:
 
 
 def _plain(values: Any) -> Any:
-    # A list of numbers is data, a list of arrays is several inputs.
-    if isinstance(values, list | tuple) and not any(np.ndim(value) for value in values if not isinstance(value, dict)):
-        return np.asarray(values)
-    if hasattr(values, "to_numpy"):
-        return values.to_numpy()
+    # A list of numbers, nested or not, is data; a list of arrays is several inputs.
+    if isinstance(values, dict):
+        return {name: _plain(value) for name, value in values.items()}
+    if isinstance(values, list | tuple) and all(np.ndim(leaf) == 0 for leaf in keras.tree.flatten(values)):
+        try:
+            return np.asarray(values)
+        except ValueError as error:
+            raise ShapeError(_WHERE, "rows of one length", f"a list that is no array ({error})", "Pad them.") from None
     return values
 
 
@@ -54,12 +57,7 @@ def _as_tensor(value: Any, name: str) -> tf.Tensor:
     if isinstance(value, tf.Tensor):
         array = value.numpy()
     else:
-        try:
-            array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
-        except ValueError as error:
-            raise ShapeError(
-                where, "an array of numbers", f"rows of different lengths ({error})", "Pad or cut them."
-            ) from None
+        array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
     if array.dtype.kind not in "biufSU" and not (array.dtype.kind == "O" and all(map(_is_text, array.ravel()))):
         raise InvalidValueError(
             where, "an array of numbers", f"{array.dtype} ({type(value).__name__})", "Convert it with np.asarray."
@@ -68,7 +66,7 @@ def _as_tensor(value: Any, name: str) -> tf.Tensor:
         raise InvalidValueError(
             where,
             "labels as numbers",
-            f"text such as {array.ravel()[0]!r}",
+            f"text such as {str(array.ravel()[0])!r}",
             "Number the classes from 0, for example with sklearn's LabelEncoder.",
         )
     if array.ndim == 0 or not array.shape[0]:
@@ -108,11 +106,16 @@ def check_inputs(model: keras.Model, x: Any) -> None:
     if len(flat) != len(expected):
         raise ShapeError(
             where,
-            f"{len(expected)} inputs, of shapes {[_shape(t) for t in expected]}",
-            f"{len(flat)}, of shapes {[tuple(t.shape) for t in flat]}",
+            f"{len(expected)} input(s), of shape {', '.join(str(_shape(t)) for t in expected)}",
+            f"{len(flat)}, of shape {', '.join(str(tuple(t.shape)) for t in flat)}",
             "Give several inputs as a list or a dict.",
         )
     for tensor, keras_input in zip(flat, expected):
+        if tensor.dtype == tf.string and keras_input.dtype != "string":
+            raise InvalidValueError(where, "x as numbers", "text", "Turn texts into token ids first (toolkit.text).")
+        if "int" in str(keras_input.dtype) and tensor.dtype.is_floating and (tensor.numpy() % 1).any():
+            remedy = "Give token ids, not features; or change the dtype of the model's Input."
+            raise InvalidValueError(f"{where}, input {keras_input.name!r}", "whole numbers", "fractions", remedy)
         if not _fits(tuple(tensor.shape), _shape(keras_input)):
             wanted = str(_shape(keras_input)).replace("None", "N", 1)
             raise ShapeError(
@@ -123,6 +126,15 @@ def check_inputs(model: keras.Model, x: Any) -> None:
                 if len(tensor.shape) == len(keras_input.shape) - 1
                 else "Reshape x, or build the model for this shape.",
             )
+
+
+def check_names(model: keras.Model, y: Any) -> None:
+    """Labels in a dict go by the names of the model's outputs."""
+    names = getattr(model, "output_names", None)
+    if isinstance(y, dict) and isinstance(model, keras.Sequential):
+        raise InvalidValueError(f"{_WHERE}, y", "an array: a Sequential model has one output", f"a dict of {sorted(y)}")
+    if isinstance(y, dict) and names and (unknown := set(y) - set(names)):
+        raise InvalidValueError(f"{_WHERE}, y", f"labels by the names of outputs, {names}", f"{sorted(unknown)}", "")
 
 
 def check_samples(samples: int, values: Any, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -242,9 +242,8 @@ def loss_failure(error: Exception, y_pred: Any) -> ToolkitError:
 
 
 def first_line(error: Exception) -> str:
-    """The beginning of an error's message."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
-
-
-Loss = str | Callable | keras.losses.Loss | list | dict
+    """What an error of Keras or TensorFlow says, without its wrapping."""
+    text = re.sub(r"\x1b\[\d+m|\{\{.*?\}\} ?|\[Op:\w+\].*", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return (lines[0] if lines else type(error).__name__).rstrip(" .")

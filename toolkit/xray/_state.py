@@ -21,15 +21,16 @@ def layers_of(model: keras.Layer) -> list[keras.Layer]:
 def variables_of(model: keras.Layer) -> list[Variable]:
     """Every variable that running the model may read or change: weights, running averages, seeds, metrics.
 
-    TensorFlow variables that a layer keeps without Keras's knowledge are among them.
+    Those that a layer keeps without Keras's knowledge are among them: the states of a stateful RNN, ``tf.Variable``.
     """
     found: dict[int, Variable] = {id(v): v for v in model.variables}
-    known = {id(v.value) for v in found.values()}
     for layer in layers_of(model):
-        for v in vars(layer).values():
-            if isinstance(v, tf.Variable) and id(v) not in known:
-                found[id(v)] = v
-    return list(found.values())
+        for value in vars(layer).values():
+            for v in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(v, Variable):
+                    found.setdefault(id(v), v)
+    inside = {id(v._value) for v in found.values() if isinstance(v, keras.Variable)}
+    return [v for v in found.values() if id(v) not in inside]
 
 
 def values_of(variables: list[Variable]) -> dict[int, np.ndarray]:

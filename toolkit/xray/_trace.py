@@ -13,7 +13,7 @@ import numpy as np
 from toolkit.errors import CallOrderError, InvalidValueError
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._capture import Capture, capture
-from toolkit.xray._checks import as_tensors, check_inputs, check_model, check_samples
+from toolkit.xray._checks import as_tensors, check_inputs, check_model, check_names, check_samples
 from toolkit.xray._loss_steps import loss_steps
 from toolkit.xray._losses import watched_loss
 from toolkit.xray._records import Step
@@ -81,6 +81,7 @@ def trace(
         )
     if y is not None:
         y = as_tensors(y, "y")
+        check_names(model, y)
         check_samples(samples, y, "y")
     if sample_weight is not None:
         sample_weight = as_tensors(sample_weight, "sample_weight")

@@ -182,7 +182,9 @@ def _run_again(seen: Capture) -> Iterator[Check]:
     shown_dx = [dx for x, dx in zip(flat, seen.dx) if x.dtype.is_floating]
     for k, (dx, gradient) in enumerate(zip(shown_dx, gradients[len(variables) :])):
         if gradient is not None or dx is not None:
-            yield _check(_WHOLE, f"dx_{k + 1}", what, 0 if dx is None else dx, _array(gradient, dx))
+            # Inputs in float64 may go through a model in float32.
+            loosest = max((str(y.dtype) for y in root.outputs), key=lambda name: TOLERANCES.get(name, 0.0))
+            yield _check(_WHOLE, f"dx_{k + 1}", what, 0 if dx is None else dx, _array(gradient, dx), dtype=loosest)
 
 
 def _array(gradient: Any, like: Any) -> np.ndarray:

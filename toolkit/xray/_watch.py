@@ -17,9 +17,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.utils.python_utils import is_default
 from tensorflow.python.framework import op_callbacks
 
-from toolkit.errors import CallOrderError
+from toolkit.errors import CallOrderError, ToolkitError
 from toolkit.xray._state import layers_of
 
 # Keras's own layers are opened no further, except those that are there to hold others.
@@ -54,6 +55,7 @@ class Watch:
         calls: what was seen.
         copy_of: for each copy, by ``id``, the tensor that it shares its numbers with.
         open: the calls under way, the model's first: where a failure happened.
+        refusal: why the run was stopped. Keras wraps what is raised inside a call, and loses its type.
     """
 
     def __init__(self, model: keras.Model, training: bool) -> None:
@@ -62,6 +64,7 @@ class Watch:
         self.calls: list[Watched] = []
         self.open: list[Watched] = []
         self.copy_of: dict[int, tf.Tensor] = {}
+        self.refusal: ToolkitError | None = None
         self._layers = {id(layer) for layer in layers_of(model)}
         self._thread = threading.get_ident()
         self._in_leaf = False
@@ -83,7 +86,7 @@ class Watch:
 
             def watched_build(layer: keras.Layer, call_spec: Any) -> None:
                 if threading.get_ident() == self._thread and not layer.built and id(layer) in self._layers:
-                    _refuse_unbuilt(layer)
+                    self._refuse_unbuilt(layer)
                 build(layer, call_spec)
 
             keras.Operation.__call__, keras.Layer._maybe_build = watched_call, watched_build
@@ -92,6 +95,17 @@ class Watch:
                     yield
             finally:
                 keras.Operation.__call__, keras.Layer._maybe_build = call, build
+
+    def _refuse_unbuilt(self, layer: keras.Layer) -> None:
+        if is_default(layer.build) and len(layers_of(layer)) == 1:
+            return  # nothing to build, only a flag
+        self.refusal = CallOrderError(
+            f"trace, layer {layer.name!r}",
+            "a layer that has been built",
+            "one that would create its weights in this call",
+            "Call the model once on a batch, model(x), before you trace it.",
+        )
+        raise self.refusal
 
     # ------------------------------------------------------------------ one call
 
@@ -139,7 +153,7 @@ class Watch:
             index=index,
             arguments=arguments,
             masks=masks,
-            training=bool(bound.arguments.get("training") or ("training" not in bound.arguments and self.training)),
+            training=_works_in_training(operation, bound.arguments.get("training", self.training)),
             inputs=inputs,
             input_names=names,
             before=_states(operation),
@@ -234,6 +248,11 @@ def is_leaf(operation: keras.Operation) -> bool:
     return type(operation).__module__.startswith("keras.") or len(layers_of(operation)) == 1
 
 
+def _works_in_training(operation: keras.Operation, asked: Any) -> bool:
+    frozen = isinstance(operation, keras.layers.BatchNormalization) and not operation.trainable
+    return bool(asked) and not frozen  # a frozen batch normalisation goes by its running averages
+
+
 def _states(operation: keras.Operation) -> dict[int, tf.Tensor]:
     """What the layer's non-trainable variables and seeds hold at this moment, by the variables' ``id``."""
     if not isinstance(operation, keras.Layer) or not is_leaf(operation):
@@ -241,14 +260,3 @@ def _states(operation: keras.Operation) -> dict[int, tf.Tensor]:
     trainable = {id(v) for v in operation.trainable_variables}
     # v.value would be cast where a mixed precision is at work.
     return {id(v): v._value.read_value() for v in operation.variables if id(v) not in trainable}
-
-
-def _refuse_unbuilt(layer: keras.Layer) -> None:
-    if keras.src.utils.python_utils.is_default(layer.build) and len(layers_of(layer)) == 1:
-        return  # nothing to build, only a flag
-    raise CallOrderError(
-        f"trace, layer {layer.name!r}",
-        "a layer that has been built",
-        "one that would create its weights in this call",
-        "Call the model once on a batch, model(x), before you trace it.",
-    )

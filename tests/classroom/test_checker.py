@@ -143,7 +143,10 @@ def raises_not_implemented(x, dy):
     raise NotImplementedError
 
 
-@pytest.mark.parametrize("answer", [returns_ellipsis, raises_not_implemented, lambda x, dy: ..., lambda x, dy: (..., ...), None, ...])
+@pytest.mark.parametrize(
+    "answer",
+    [returns_ellipsis, raises_not_implemented, lambda x, dy: ..., lambda x, dy: (..., ...), None, ...],
+)
 def test_unwritten_function_is_not_an_answer(verdict_on, answer):
     assert verdict_on(answer, gradient, cases=CASES).state == "not answered yet"
 

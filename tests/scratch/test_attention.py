@@ -311,18 +311,6 @@ def test_attention_in_float32_gives_the_mean_where_no_key_is_left(rng):
     np.testing.assert_allclose(y, expected.numpy(), rtol=1e-6)
 
 
-def test_attention_in_float32_gives_the_mean_where_no_key_is_left(rng):
-    """−10⁹ + S has no decimal places of S left: all scores are equal, as in Keras."""
-    import keras
-    import tensorflow as tf
-
-    x = [values.astype("float32") for values in sequences(rng, 1, 2, 3, (3, 3))]
-    y = scratch.Attention().forward(x, mask=[None, np.zeros((1, 3), bool)])
-    np.testing.assert_allclose(y, np.broadcast_to(x[1].mean(axis=1, keepdims=True), y.shape), rtol=1e-6)
-    expected = keras.layers.Attention()([tf.constant(a) for a in x], mask=[None, tf.zeros((1, 3), tf.bool)])
-    np.testing.assert_allclose(y, expected.numpy(), rtol=1e-6)
-
-
 @both
 def test_attention_gradient_with_dropout(make, rng):
     x = sequences(rng, 2, 3, 4, (3, 3))

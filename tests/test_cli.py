@@ -56,7 +56,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "lab", "lessons", "lessons run", "lessons build", "lessons check", "data", "data fetch", "doctor"],
+    ["", "lab", "lessons", "lessons run", "lessons build", "lessons check", "data", "data fetch", "doctor", "xray"],
 )
 def test_help_is_there(toolkit_command, command):
     result = toolkit_command(*command.split(), "--help")
@@ -199,3 +199,87 @@ def test_doctor_exits_by_its_worst_finding(toolkit_command, monkeypatch, state, 
         "detail": "what [is]",
         "remedy": "do this",
     }
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    stack = [keras.layers.Dense(16, "relu", name="[hidden]"), keras.layers.Dense(10, "softmax", name="out")]
+    model = keras.Sequential([keras.Input((64,)), *stack])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    model.save(path)
+    return path
+
+
+def test_xray_prints_the_step_its_proof_and_the_diagnosis(toolkit_command, saved_model, tmp_path):
+    page = tmp_path / "page.html"
+    result = toolkit_command("xray", str(saved_model), "--sample", "digits:0-7", "--html", str(page))
+    assert result.exit_code == 0, result.output
+    for told in ("[hidden]", "backward", "update of kernel", "8 samples", "inference mode"):
+        assert told in result.stdout
+    assert "reshaped from (8, 8, 1) to (64,)" in result.stdout
+    assert "nothing that looks wrong" in result.stdout
+    assert "tensors agree with TensorFlow and Keras; the largest error is" in result.stdout
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_xray_passes_its_options_on(toolkit_command, saved_model):
+    options = [
+        "--samples",
+        "3",
+        "--training",
+        "--no-verify",
+        "--loss",
+        "categorical_crossentropy",
+        "--optimizer",
+        "sgd",
+    ]
+    result = toolkit_command("xray", str(saved_model), "--sample", "digits:5", *options)
+    assert result.exit_code == 0, result.output
+    for told in ("3 samples", "training mode", "training samples 5 to 7", "categorical_crossentropy"):
+        assert told in result.stdout
+    assert "agree" not in result.stdout
+    assert "not judged: dead ReLUs; 3 of the 8 samples that this takes" in result.stdout
+
+
+def test_xray_of_a_model_with_a_fault_names_it(toolkit_command, saved_model, tmp_path):
+    import numpy as np
+
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).uniform(0, 255, (9, 64)))
+    np.save(tmp_path / "y.npy", np.arange(9))
+    files = ["--input", str(tmp_path / "x.npy"), "--labels", str(tmp_path / "y.npy")]
+    result = toolkit_command("xray", str(saved_model), *files)
+    assert result.exit_code == 0, result.output
+    assert "inputs not scaled" in result.stdout
+    assert "→ Scale them" in result.stdout
+
+
+def test_xray_says_what_is_wrong(toolkit_command, saved_model, tmp_path):
+    for arguments, told in [
+        ([str(tmp_path / "none.keras")], "no such file"),
+        ([str(saved_model), "--sample", "digits:9999"], "indices from 0 to 1436"),
+        ([str(saved_model), "--html", str(tmp_path / "no" / "page.html")], "a place that can be written to"),
+        ([str(saved_model), "--loss", "nothing"], "the name of a Keras loss"),
+        ([str(saved_model), "--optimizer", "nothing"], "optimizer"),
+    ]:
+        result = toolkit_command("xray", *arguments)
+        assert result.exit_code == 1, arguments
+        assert told in result.stderr, arguments
+        assert "Traceback" not in result.output
+
+
+def test_xray_fails_when_the_numbers_do_not_agree(toolkit_command, saved_model, monkeypatch):
+    from toolkit import xray
+    from toolkit.errors import GradientMismatchError
+
+    def differ(self, **options):
+        raise GradientMismatchError("verify", "equal numbers", "others")
+
+    monkeypatch.setattr(xray.Trace, "verify", differ)
+    result = toolkit_command("xray", str(saved_model))
+    assert result.exit_code == 1
+    assert "expected equal numbers" in result.stderr
+    assert "backward" in result.stdout

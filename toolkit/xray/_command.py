@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,21 @@ def load_model(path: Path) -> keras.Model:
     try:
         with zipfile.ZipFile(path) as archive:
             # Keras compresses nothing. A small file that unpacks to a large one is none of its own.
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise DataError(where, "a file as model.save writes it", "a compressed archive")
-            damaged = archive.testzip()  # Keras itself would not notice damage among the weights
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, DataError):
-            raise
+            compressed = any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())
+            # Keras itself would not notice damage among the weights.
+            damaged = None if compressed else archive.testzip()
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         remedy = "Save the model with model.save('model.keras'); other formats (.h5, SavedModel) are not read."
         raise DataError(where, "a .keras file", f"something else, or a part of one ({error})", remedy) from error
+    if compressed:
+        raise DataError(where, "a file as model.save writes it", "a compressed archive", "Save the model again.")
     if damaged is not None:
         raise DataError(where, "a .keras file", f"a damaged one: {damaged} has another checksum", "Copy it again.")
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        with warnings.catch_warnings():
+            # A model that was saved before its first step; its optimiser begins at 0 all the same.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            model = keras.saving.load_model(path, safe_mode=True)
     # The file may say anything, and Keras fails on it in any way.
     except Exception as error:
         raise _not_loaded(where, str(error) or type(error).__name__) from error
@@ -98,7 +101,7 @@ def from_data(model: keras.Model, sample: str, count: int | None, loss: str | No
     """Training samples of a data set: ``"digits:0"``, ``"digits:0-7"``, both ends included.
 
     Args:
-        model: what they are for; shapes are brought to what it takes if there is one way to do that.
+        model: what they are for; they are brought to the shape that it takes, flattened for example.
         sample: name, and index or range; the first one without.
         count: how many, from the first index on; instead of a range.
         loss: name of the loss; the one that the model was compiled with if None.
@@ -177,7 +180,8 @@ def fit_inputs(where: str, model: keras.Model, x: np.ndarray) -> np.ndarray:
     """``x`` in the shape that the model takes: as it is, flattened, with or without a channel at the end.
 
     Raises:
-        ShapeError: none of these fits, or more than one does.
+        ShapeError: none of these fits.
+        InvalidValueError: texts for a model of numbers, or the other way round.
     """
     expected: list[Any] = list(getattr(model, "inputs", None) or [])
     if not expected:
@@ -196,21 +200,21 @@ def fit_inputs(where: str, model: keras.Model, x: np.ndarray) -> np.ndarray:
         raise InvalidValueError(
             where, f"{said[takes_texts]}, which is what the model {model.name!r} takes", said[texts]
         )
-    ways = [x, x.reshape(len(x), -1), x[..., np.newaxis]]
-    ways += [x[..., 0]] if x.ndim > 1 and x.shape[-1] == 1 else []
-    fitting = {way.shape: way for way in ways if _fits(way.shape, shape)}
-    if x.shape in fitting:
-        return x
-    if len(fitting) != 1:
-        wanted = str(shape).replace("None", "N", 1)
-        several = f"; {' and '.join(map(str, fitting))} would do" if fitting else ""
+    # One of each rank, so that at most one fits: as it is, a row, rows from top to bottom, with a channel.
+    ways = [x, x[..., np.newaxis]]
+    if shape[1:] != (None,):  # of any length: made for words, not for pixels
+        ways.append(x.reshape(len(x), -1))
+    if x.ndim == 4:
+        ways.append(x.reshape(*x.shape[:2], -1))
+    fitting = next((way for way in ways if _fits(way.shape, shape)), None)
+    if fitting is None:
         raise ShapeError(
             f"{where}, model {model.name!r}",
-            f"samples of shape {wanted}",
-            f"{x.shape}{several}",
+            f"samples of shape {str(shape).replace('None', 'N', 1)}",
+            f"{x.shape}",
             "Choose a data set that the model was made for, or give an array of this shape by --input.",
         )
-    return next(iter(fitting.values()))
+    return fitting
 
 
 def _fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:

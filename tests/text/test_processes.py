@@ -43,7 +43,7 @@ def test_a_bad_text_is_named_by_its_place(texts, index):
 def test_a_punkt_model_goes_to_the_other_process(texts, nltk_folder):
     options = {"tokenizer": "punkt", "resources": nltk_folder}
     alone, together = TextPreprocessor(**options), TextPreprocessor(**options, processes=2)
-    np.testing.assert_array_equal(together.fit_transform(texts), alone.fit_transform(texts))
+    np.testing.assert_array_equal(together.fit_transform(texts[:600]), alone.fit_transform(texts[:600]))
 
 
 def test_blocks_are_bounded_in_texts_and_characters():

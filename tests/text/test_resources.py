@@ -7,6 +7,7 @@ import http.server
 import json
 import shutil
 import threading
+import time
 
 import nltk
 import pytest
@@ -66,6 +67,7 @@ def server():
 def mirror(server, monkeypatch, published, stopwords_zip):
     """The mirror, which has the archive of stop words that the tests have published."""
     published(stopwords_zip)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the pause before another attempt
     server.files["/nltk_stopwords/stopwords.zip"] = stopwords_zip
     monkeypatch.setenv("TOOLKIT_DATA_URL", f"http://127.0.0.1:{server.server_address[1]}")
     return server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 
 import numpy as np
@@ -11,116 +12,114 @@ from toolkit.xray._calls import LayerCall
 from toolkit.xray.derivations import Derivation, derive, why_not
 
 
-def short_names(layer) -> dict[str, object]:
-    """The layer's variables as `LayerCall` calls them: the shortest names that are unique."""
-    variables = [v for v in layer.variables if "seed_generator" not in v.path]
+def _variables(layer) -> dict[str, object]:
+    """The layer's variables by the shortest names that are unique, as `LayerCall` has them."""
+    paths = {v.path: v for v in layer.variables if "seed_generator" not in v.path}
     names = {}
-    for variable in variables:
-        parts = variable.path.split("/")
+    for path, variable in paths.items():
+        parts = path.split("/")
         ends = ["/".join(parts[k:]) for k in range(len(parts) - 1, -1, -1)]
-        others = [v.path for v in variables if v is not variable]
-        names[next(e for e in ends if not any(o.endswith(f"/{e}") for o in others))] = variable
+        names[next(end for end in ends if sum(other.endswith(f"/{end}") for other in paths) <= 1)] = variable
     return names
 
 
-def _numpy(values):
-    import keras
-
-    return keras.tree.map_structure(lambda v: v if v is None or isinstance(v, bool) else np.asarray(v), values)
-
-
-def _random_weights(layer, rng) -> None:
-    for variable in layer.variables:
-        if "seed_generator" in variable.path:
-            continue
-        noise = rng.random(variable.shape) if "variance" in variable.path else rng.standard_normal(variable.shape)
+def _draw_weights(layer, rng) -> None:
+    for name, variable in _variables(layer).items():
+        noise = rng.random(variable.shape) if "variance" in name else rng.standard_normal(variable.shape)
         variable.assign(variable + 0.3 * noise)
 
 
-def call_layer(layer, arguments: dict, *, masks=None, training=False, without_dy=(), seed=0) -> LayerCall:
+def _seed_state(layer) -> np.ndarray | None:
+    holder = getattr(layer, "_dropout_layer", layer)  # that of MultiHeadAttention
+    generator = getattr(holder, "seed_generator", None)
+    return None if generator is None else generator.state.numpy()
+
+
+def _call_layer(
+    layer,
+    arguments: dict,
+    masks: dict | None = None,
+    *,
+    training: bool = False,
+    weights=None,
+    dy=None,
+    without_dy=(),
+    dlogits=None,
+    seed: int = 0,
+) -> LayerCall:
     """Calls a Keras layer with NumPy arrays and returns all that went in and came out.
 
     Args:
-        layer: made with ``dtype="float64"`` as a rule; its weights are drawn.
-        arguments: of the call, by their names; arrays, or lists of arrays.
-        masks: ``mask`` and ``…_mask`` arguments by their names, which the layer gets from its inputs as in a model;
-            those that no input carries are passed by hand.
+        layer: made with ``dtype="float64"`` as a rule.
+        arguments: of the call, by their names: arrays, lists of arrays, options.
+        masks: ``mask`` and ``…_mask`` arguments by their names.
         training: as in the call.
+        weights: of the layer, in Keras's order; drawn if None.
+        dy: the upstream gradients; drawn if None.
         without_dy: the outputs that no gradient comes back to.
-        seed: of weights and upstream gradients.
+        dlogits: what the loss sends past the output; for the caller to check.
+        seed: of what is drawn.
     """
-    import inspect
-
     import keras
     import tensorflow as tf
 
     rng = np.random.default_rng(seed)
     masks = masks or {}
     tensors = keras.tree.map_structure(lambda v: tf.constant(v) if isinstance(v, np.ndarray) else v, arguments)
-    flat = [t for v in tensors.values() for t in keras.tree.flatten(v) if tf.is_tensor(t)]
-    names = [n for n, v in tensors.items() for t in keras.tree.flatten(v) if tf.is_tensor(t)]
-    by_hand = {}
-    for name, mask in masks.items():
-        argument = next(iter(tensors)) if name == "mask" else name.removesuffix("_mask")
-        if argument in tensors:
-            for tensor, m in zip(keras.tree.flatten(tensors[argument]), keras.tree.flatten([mask])):
-                if m is not None:
-                    tensor._keras_mask = tf.constant(m)
-        else:
-            by_hand[name] = tf.constant(mask)
-    takes_training = "training" in inspect.signature(layer.call).parameters
-    kwargs = {"training": training} if takes_training else {}
+    named = [(name, t) for name, value in tensors.items() for t in keras.tree.flatten(value) if tf.is_tensor(t)]
+    inputs = [tensor for _, tensor in named]
     first, *rest = tensors.values()
-    rest = dict(zip(list(tensors)[1:], rest))
-    if not layer.built or not layer.variables:
-        layer(first, **rest)
-        _random_weights(layer, rng)
-    for name, mask in masks.items():  # MultiHeadAttention has taken them off
-        if name not in by_hand and name != "mask":
-            tensors[name.removesuffix("_mask")]._keras_mask = tf.constant(mask)
-    weights = {name: variable.numpy() for name, variable in short_names(layer).items()}
-    generator = getattr(layer, "seed_generator", None) or getattr(
-        getattr(layer, "_dropout_layer", None), "seed_generator", None
-    )
-    state = None if generator is None else generator.state.numpy()
+    rest = dict(zip([*tensors][1:], rest))
+    layer(first, **rest)
+    if weights is None:
+        _draw_weights(layer, rng)
+    else:
+        layer.set_weights(weights)
+    options = {name: mask for name, mask in masks.items() if name != "query_mask"}
+    if "query_mask" in masks:  # MultiHeadAttention looks for it on the query alone
+        tensors["query"]._keras_mask = tf.constant(masks["query_mask"])
+    signature = inspect.signature(layer.call).parameters
+    if "training" in signature:
+        options["training"] = training
 
-    trainable = {n: v for n, v in short_names(layer).items() if v.trainable}
+    variables, state = _variables(layer), _seed_state(layer)
+    before = {name: variable.numpy() for name, variable in variables.items()}
+    trainable = {name: variable for name, variable in variables.items() if variable.trainable}
     with tf.GradientTape() as tape:
-        tape.watch([t for t in flat if t.dtype.is_floating])
-        y = layer(first, **rest, **by_hand, **kwargs)
-        outputs = [o for o in keras.tree.flatten(y)]
-        dy = [
-            None if k in without_dy else rng.standard_normal(o.shape).astype(o.dtype.name)
-            for k, o in enumerate(outputs)
-        ]
-        target = sum(tf.reduce_sum(o * d) for o, d in zip(outputs, dy) if d is not None)
-    found = tape.gradient(target, [*flat, *(v.value for v in trainable.values())])
+        tape.watch([x for x in inputs if x.dtype.is_floating])
+        outputs = keras.tree.flatten(layer(first, **rest, **options))
+        dy = dy or [rng.standard_normal(y.shape).astype(y.dtype.name) for y in outputs]
+        dy = [None if k in without_dy else d for k, d in enumerate(dy)]
+        target = sum(tf.reduce_sum(y * d) for y, d in zip(outputs, dy) if d is not None)
+    sources = [*inputs, *(variable.value for variable in trainable.values())]
+    found = tape.gradient(target, sources) if tf.is_tensor(target) else [None] * len(sources)
     found = [None if d is None else tf.convert_to_tensor(d).numpy() for d in found]
-    signature = inspect.signature(layer.call)
-    defaults = {n: p.default for n, p in signature.parameters.items() if p.default is not p.empty}
-    is_mask = {n for n in signature.parameters if n == "mask" or (n.endswith("_mask") and n != "use_causal_mask")}
+    frozen = [name for name in variables if name not in trainable]
+    is_mask = {name for name in signature if name == "mask" or name.endswith("_mask")} - {"use_causal_mask"}
+    values = {name: p.default for name, p in signature.items() if p.default is not p.empty} | arguments
     return LayerCall(
         layer=layer,
         path=layer.name,
         index=0,
-        inputs=tuple(t.numpy() for t in flat),
-        input_names=tuple(names),
-        arguments={n: v for n, v in (defaults | _numpy(arguments)).items() if n not in is_mask and n != "training"},
-        masks={n: masks.get(n) for n in is_mask},
-        outputs=tuple(o.numpy() for o in outputs),
-        output_masks=tuple(None if (m := getattr(o, "_keras_mask", None)) is None else m.numpy() for o in outputs),
+        inputs=tuple(x.numpy() for x in inputs),
+        input_names=tuple(name for name, _ in named),
+        arguments={name: value for name, value in values.items() if name not in {*is_mask, "training"}},
+        masks={name: masks.get(name) for name in is_mask},
+        outputs=tuple(y.numpy() for y in outputs),
+        output_masks=tuple(None if (m := getattr(y, "_keras_mask", None)) is None else m.numpy() for y in outputs),
         training=training,
-        weights=weights,
-        non_trainable=frozenset(n for n, v in short_names(layer).items() if not v.trainable),
-        updated={n: v.numpy() for n, v in short_names(layer).items() if not v.trainable and training},
+        weights=before,
+        non_trainable=frozenset(frozen),
+        updated={name: variables[name].numpy() for name in frozen if training},
         seed=state,
         dy=tuple(dy),
-        dx=tuple(found[: len(flat)]),
-        gradients={n: d for n, d in zip(trainable, found[len(flat) :]) if d is not None},
+        dx=tuple(found[: len(inputs)]),
+        gradients={name: d for name, d in zip(trainable, found[len(inputs) :]) if d is not None},
+        dlogits=dlogits,
     )
 
 
-def assert_close(ours, theirs, rtol: float, name: str) -> None:
+def _assert_close(ours, theirs, rtol: float, name: str) -> None:
     """The largest difference, relative to the largest entry; of a gradient that is 0 but for rounding, to 1e-4."""
     assert ours.shape == theirs.shape, name
     ours, theirs = (a[np.isfinite(theirs) | (ours != theirs)] for a in (ours, theirs))  # a margin of −∞ is one
@@ -128,40 +127,38 @@ def assert_close(ours, theirs, rtol: float, name: str) -> None:
     assert difference <= rtol, f"{name}: {difference:.2e}"
 
 
-def check_derivation(call: LayerCall, rtol_y: float = 1e-10, rtol_gradient: float = 1e-9) -> Derivation:
+def _check_derivation(call: LayerCall, rtol_y: float = 1e-10, rtol_gradient: float = 1e-9) -> Derivation:
     """A derivation agrees with Keras in outputs and gradients, and with autodiff in every sub-step."""
     derivation = derive(call)
     assert derivation is not None, why_not(call)
     assert why_not(call) == ""
     for k, (ours, theirs) in enumerate(zip(derivation.outputs, call.outputs, strict=True)):
         assert ours.dtype == theirs.dtype
-        assert_close(ours, theirs, rtol_y, f"output {k}")
+        _assert_close(ours, theirs, rtol_y, f"output {k}")
     for k, (ours, theirs) in enumerate(zip(derivation.dx, call.dx, strict=True)):
-        assert (ours is None) == (theirs is None), f"dx {k}"
-        if ours is not None:
+        if theirs is None:  # nothing comes back
+            assert ours is None or not ours.any(), f"dx {k}"
+        else:
             assert ours.dtype == theirs.dtype
-            assert_close(ours, theirs, rtol_gradient, f"dx {k}")
-    assert derivation.gradients.keys() == call.gradients.keys()
+            _assert_close(ours, theirs, rtol_gradient, f"dx {k}")
     for name, ours in derivation.gradients.items():
-        assert_close(ours, call.gradients[name], rtol_gradient, name)
+        _assert_close(ours, call.gradients.get(name, np.zeros_like(ours)), rtol_gradient, name)
+    assert derivation.gradients.keys() >= call.gradients.keys()
     for name, ours in derivation.updated.items():
-        assert_close(ours, call.updated[name], rtol_y, name)
+        _assert_close(ours, call.updated[name], rtol_y, name)
 
     autodiff = derivation.autodiff()
-    assert autodiff.gradients.keys() | {"dy"} >= derivation.intermediate_gradients.keys() - _seeds(derivation)
+    from_outside = {symbol.name for symbol in derivation._way.seeds}
+    assert autodiff.gradients.keys() >= derivation.intermediate_gradients.keys() - from_outside
     for name, theirs in autodiff.values.items():
-        assert_close(derivation.values[name], theirs, rtol_y, name)
+        _assert_close(derivation.values[name], theirs, rtol_y, name)
     for name, theirs in autodiff.gradients.items():
-        assert_close(derivation.intermediate_gradients[name], theirs, rtol_gradient, name)
-    check_steps(derivation)
+        _assert_close(derivation.intermediate_gradients[name], theirs, rtol_gradient, name)
+    _check_steps(derivation)
     return derivation
 
 
-def _seeds(derivation: Derivation) -> set[str]:
-    return {symbol.name for symbol in derivation._way.seeds}
-
-
-def check_steps(derivation: Derivation) -> None:
+def _check_steps(derivation: Derivation) -> None:
     """Names are unique, letters of axes mean one length each, equations are well-formed, values fit."""
     lengths, arrays = defaultdict(set), {}
     assert derivation.forward
@@ -169,11 +166,11 @@ def check_steps(derivation: Derivation) -> None:
         assert step.derived
         assert step.title
         assert step.spaces.keys() == step.tensors.keys()
-        check_latex(step.equation)
+        _check_latex(step.equation)
         for name, tensor in step.tensors.items():
             assert name == tensor.name
-            check_latex(tensor.latex)
-            check_latex(step.spaces[name])
+            _check_latex(tensor.latex)
+            _check_latex(step.spaces[name])
             assert tensor.latex in step.equation or "dots" in step.equation or r"\sum_{k=1}" in step.equation, name
             assert len(tensor.axes) == tensor.value.ndim, f"{name}: {tensor.axes} for {tensor.shape}"
             assert arrays.setdefault(name, tensor.value) is tensor.value, f"two tensors are called {name}"
@@ -183,7 +180,7 @@ def check_steps(derivation: Derivation) -> None:
     assert {letter: n for letter, n in lengths.items() if len(n) > 1} == {}
 
 
-def check_latex(latex: str) -> None:
+def _check_latex(latex: str) -> None:
     """Parses as matplotlib's mathtext, which knows less than KaTeX."""
     from matplotlib.mathtext import MathTextParser
 
@@ -200,3 +197,15 @@ _PARSED: set[str] = set()
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(1)
+
+
+@pytest.fixture(scope="session")
+def call_layer():
+    """``call_layer(layer, arguments, masks, …) -> LayerCall``; see its docstring."""
+    return _call_layer
+
+
+@pytest.fixture(scope="session")
+def check_derivation():
+    """``check_derivation(call, rtol_y, rtol_gradient) -> Derivation``; see its docstring."""
+    return _check_derivation

@@ -60,7 +60,7 @@ class Derivation:
         for line in self.graph.lines:
             values |= {x: x.value for x in line.inputs if x.value is not None}
             y = line.operation.forward(*(values[x] for x in line.inputs))
-            values |= zip(line.results, y if isinstance(y, list) else [y], strict=True)
+            values |= zip(line.results, y if line.operation.is_list else [y], strict=True)
             if self.graph.kinked is not None and self.graph.kinked[0] in line.results:
                 z, curve = self.graph.kinked
                 values[z] = curve.beside_kinks(values[z], self.call.outputs[0])
@@ -100,8 +100,7 @@ class Derivation:
         x = [self._values[symbol] for symbol in line.inputs]
         y = [self._values[symbol] for symbol in line.results]
         dy = [np.zeros_like(a) if d is None else gradients[d] for a, d in zip(y, passage.dresults)]
-        several = len(line.operation.results) > 1
-        dx = line.operation.backward(dy if several else dy[0], y if several else y[0], *x)
+        dx = line.operation.backward(*((dy, y) if line.operation.is_list else (dy[0], y[0])), *x)
         return [(symbol, value) for symbol, value in zip(passage.dinputs, dx, strict=True) if symbol is not None]
 
     @property
@@ -121,7 +120,7 @@ class Derivation:
 
     @property
     def dx(self) -> tuple[np.ndarray | None, ...]:
-        """The gradient of each of ``call.inputs``; None where none comes back."""
+        """The gradient of each of ``call.inputs``; None for ids and other integers, and where the call has none."""
         inputs = self.graph.inputs
         return tuple(self._gradient_of(inputs.get(place)) for place in range(len(self.call.inputs)))
 
@@ -137,8 +136,10 @@ class Derivation:
         return {key: self._values[symbol] for key, symbol in self.graph.updated.items()}
 
     def _gradient_of(self, symbol: Symbol | None) -> np.ndarray | None:
+        if symbol is None or not symbol.has_gradient or not self._seeds:
+            return None
         gradient = self._way.gradient_of.get(symbol)
-        return None if gradient is None else self._gradients[gradient]
+        return np.zeros_like(symbol.value) if gradient is None else self._gradients[gradient]
 
     # ------------------------------------------------------------------ the steps
 
@@ -229,7 +230,7 @@ class Derivation:
                             tape.watch(tensors[x])
                     uses[line, place] = tf.identity(tensors[x])
                 y = line.operation.tensorflow(*(uses[line, place] for place in range(len(line.inputs))))
-                for symbol, tensor in zip(line.results, y if isinstance(y, list) else [y], strict=True):
+                for symbol, tensor in zip(line.results, y if line.operation.is_list else [y], strict=True):
                     values[symbol.name] = tensor.numpy()
                     tensors[symbol] = _pinned(tensor, self._values[symbol])
             target = [tf.reduce_sum(tensors[seed.of] * dy) for seed, dy in self._seeds.items()]

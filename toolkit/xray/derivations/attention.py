@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.scratch._layer import keras_constant
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol, refuse_misplaced_sum
 from toolkit.xray.derivations.dropout import dropout_mask
 from toolkit.xray.derivations.operations import (
     Add,
@@ -86,6 +86,7 @@ def _heads(g: Graph, name: str, key: str, x: Symbol, T: str, d: str) -> Symbol:
     z = g.let(letter, Product()(x, W), title=f"{key} of each head")
     if g.call.layer.use_bias:
         b = g.parameter(f"{key}/bias", f"b_{letter}", ("H", d))
+        refuse_misplaced_sum((*x.value.shape[:2], *b.value.shape), b.value.shape)
         z = g.let(f"{letter}_hat", Add()(z, b), title=f"{key} of each head: bias")
     return g.let(name, Transpose((0, 2, 1, 3))(z), title=f"{key}: heads first")
 
@@ -100,6 +101,7 @@ def _together(g: Graph, Y: Symbol) -> Symbol:
     if not g.call.layer.use_bias:
         return g.let("y", together, **about)
     b = g.parameter("attention_output/bias", "b_o", M)
+    refuse_misplaced_sum(g.call.outputs[0].shape, b.value.shape)
     return g.let("y", Add()(g.let("p", together, **about), b), title="output: bias")
 
 

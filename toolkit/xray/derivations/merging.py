@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol, refuse_misplaced_sum
 from toolkit.xray.derivations._names import axes_of
 from toolkit.xray.derivations.operations import Add, Concatenate, Hadamard, Same, Scale, Subtract
 
 
 def add(call: LayerCall, g: Graph) -> Symbol:
     """``y = x₁ + x₂ + …``."""
-    x = _inputs(call, g)
-    return g.let("y", Add(len(x))(*x))
+    return _sum(call, g, "y")
 
 
 def average(call: LayerCall, g: Graph) -> Symbol:
     """``y = (x₁ + x₂ + …) / K``."""
-    x = _inputs(call, g)
-    s = g.let("s", Add(len(x))(*x))
-    return g.let("y", Scale(1 / len(x), rf"\frac{{1}}{{{len(x)}}}")(s), title="mean")
+    s, K = _sum(call, g, "s"), len(call.inputs)
+    return g.let("y", Scale(1 / K, rf"\frac{{1}}{{{K}}}")(s), title="mean")
 
 
 def subtract(call: LayerCall, g: Graph) -> Symbol:
@@ -50,6 +50,15 @@ def concatenate(call: LayerCall, g: Graph) -> Symbol:
 def same(call: LayerCall, g: Graph) -> Symbol:
     """``y = x``."""
     return g.let("y", Same()(g.input("x", axes_of(call.inputs[0].ndim))))
+
+
+def _sum(call: LayerCall, g: Graph, name: str) -> Symbol:
+    x = _inputs(call, g)
+    shape = call.inputs[0].shape
+    for other in call.inputs[1:]:
+        refuse_misplaced_sum(shape, other.shape)
+        shape = np.broadcast_shapes(shape, other.shape)
+    return g.let(name, Add(len(x))(*x))
 
 
 def _inputs(call: LayerCall, g: Graph) -> list[Symbol]:

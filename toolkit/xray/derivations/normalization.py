@@ -30,7 +30,7 @@ def batch_normalization(call: LayerCall, g: Graph) -> Symbol:
         raise NotDerivedError("batch renormalisation, or one over several devices")
     x = g.input("x", axes_of(ndim))
     averages = [g.parameter(f"moving_{name}", letter, ("D",)) for name, letter in (("mean", "m"), ("variance", "s"))]
-    if not call.training:
+    if not (call.training and layer.trainable):
         mu, v = averages
         c = g.let("c", Subtract()(x, mu), title="distance from the mean")
         return _scaled_and_shifted(g, c, v)

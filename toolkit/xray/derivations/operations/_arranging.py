@@ -107,6 +107,7 @@ class Split(Operation):
 
     title = "cut into parts"
     inputs = ("x",)
+    is_list = True
 
     def __init__(self, count: int, axis: int = -1) -> None:
         self.axis = axis
@@ -153,6 +154,7 @@ class Unstack(Operation):
 
     title = "the inputs of the steps"
     inputs = ("x",)
+    is_list = True
 
     def __init__(self, count: int, backwards: bool = False) -> None:
         self.order = slice(None, None, -1 if backwards else 1)

@@ -28,6 +28,7 @@ class Operation(ABC):
         title: what it does, in a few words.
         inputs: the names of its inputs in the formulas.
         results: the names of its results; most operations have one.
+        is_list: whether `forward` gives a list, however many results there are, and `backward` takes lists.
         formula: of the forward pass.
         gradients: for each input the formula of its gradient; an empty one where there is none.
     """
@@ -35,6 +36,7 @@ class Operation(ABC):
     title: str
     inputs: Sequence[str]
     results: Sequence[str] = ("y",)
+    is_list: bool = False
     formula: str
     gradients: Sequence[str]
 
@@ -47,7 +49,7 @@ class Operation(ABC):
 
     @abstractmethod
     def backward(self, dy: Any, y: Any, *x: np.ndarray) -> Sequence[np.ndarray | None]:
-        """The gradient of each input from that of the result; of several results, ``dy`` and ``y`` are lists."""
+        """The gradient of each input from that of the result; of several, ``dy`` and ``y`` are lists."""
 
     @abstractmethod
     def tensorflow(self, *x: Any) -> Any:

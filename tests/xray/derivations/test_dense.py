@@ -41,7 +41,7 @@ def test_dense_matches_hand_example(call_layer):
 
 @given(
     rows=st.lists(st.integers(1, 3), min_size=1, max_size=3),
-    sizes=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    sizes=st.tuples(st.integers(1, 4), st.integers(2, 4)),
     activation=st.sampled_from([None, "relu", "tanh", "softmax", "sigmoid", "gelu"]),
     use_bias=st.booleans(),
     seed=st.integers(0, 99),

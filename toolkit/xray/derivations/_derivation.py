@@ -238,7 +238,8 @@ class Derivation:
         sources = {symbol: tensors[of] for of, symbol in self._way.gradient_of.items()}
         for step in self._way.steps:
             if isinstance(step, Passage):
-                sources |= {d: uses[step.line, k] for k, d in enumerate(step.dinputs) if d not in (None, *sources)}
+                parts = {d: uses[step.line, place] for place, d in enumerate(step.dinputs) if d is not None}
+                sources = parts | sources
         if not sources:
             return Autodiff(values, {})
         found = tape.gradient(target, list(sources.values()), unconnected_gradients="zero")

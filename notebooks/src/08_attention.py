@@ -223,7 +223,7 @@ display(Markdown(table))
 #
 # *Associative recall*: eight pairs of a key and a value, in random order, then one of the keys again. What was its value?
 # An LSTM must squeeze all pairs into its last state before it knows what will be asked. Attention asks when it knows.
-# Both get the same data, 40,000 random lists.
+# Both get the same data, 20,000 random lists.
 
 # %%
 from toolkit import models, training
@@ -248,7 +248,7 @@ def as_sequence(keys, values, query):
     return np.concatenate([pairs, last], axis=1)
 
 
-*train, y_train = recall_task(40_000, 1)
+*train, y_train = recall_task(20_000, 1)
 *test, y_test = recall_task(2_000, 2)
 keras.utils.set_random_seed(0)
 keys, values, query = keras.Input((PAIRS, PAIRS)), keras.Input((PAIRS, VALUES)), keras.Input((1, PAIRS))
@@ -264,7 +264,7 @@ for name, model, x, x_test in (
 ):
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
     validation = {"validation_data": (x_test, y_test), "monitor": "val_loss"}
-    runs[name] = training.fit(model, x, y_train, epochs=4, batch_size=128, verbose=False, **validation)
+    runs[name] = training.fit(model, x, y_train, epochs=4, batch_size=64, verbose=False, **validation)
     accuracy = runs[name].history["val_accuracy"]
     print(f"{name}: {model.count_params():,} weights; after each epoch", *(f"{a:.1%}" for a in accuracy))
 print(f"guessing: {1 / VALUES:.0%}")
@@ -304,7 +304,7 @@ histories = {}
 for name, model in readers.items():
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
     validation = {"validation_data": (x_test, y_test), "monitor": "val_loss"}
-    histories[name] = training.fit(model, x, y, epochs=5, batch_size=64, verbose=False, **validation)
+    histories[name] = training.fit(model, x, y, epochs=3, batch_size=64, verbose=False, **validation)
 plots.curves(histories, measure="val_accuracy", title="accuracy on 1,200 docstrings that nobody has seen")
 plt.show()
 for name, history in histories.items():

@@ -261,9 +261,15 @@ def test_xray_says_what_is_wrong(toolkit_command, saved_model, tmp_path):
     for arguments, told in [
         ([str(tmp_path / "none.keras")], "no such file"),
         ([str(saved_model), "--sample", "digits:9999"], "indices from 0 to 1436"),
-        ([str(saved_model), "--html", str(tmp_path / "no" / "page.html")], "a place that can be written to"),
-        ([str(saved_model), "--loss", "nothing"], "the name of a Keras loss"),
-        ([str(saved_model), "--optimizer", "nothing"], "optimizer"),
+        (
+            [str(saved_model), "--sample", "digits:0", "--html", str(tmp_path / "no" / "page.html")],
+            "a place that can be written to",
+        ),
+        ([str(saved_model), "--sample", "digits:0", "--loss", "nothing"], "the name of a Keras loss"),
+        ([str(saved_model), "--sample", "digits:0", "--optimizer", "nothing"], "optimizer"),
+        ([str(saved_model)], "received neither"),
+        ([str(saved_model), "--sample", "digits:0", "--input", "x.npy"], "received --sample and --input"),
+        ([str(saved_model), "--sample", "digits:0", "--labels", "y.npy"], "received --sample and --labels"),
     ]:
         result = toolkit_command("xray", *arguments)
         assert result.exit_code == 1, arguments
@@ -279,7 +285,7 @@ def test_xray_fails_when_the_numbers_do_not_agree(toolkit_command, saved_model, 
         raise GradientMismatchError("verify", "equal numbers", "others")
 
     monkeypatch.setattr(xray.Trace, "verify", differ)
-    result = toolkit_command("xray", str(saved_model))
+    result = toolkit_command("xray", str(saved_model), "--sample", "digits:0")
     assert result.exit_code == 1
     assert "expected equal numbers" in result.stderr
     assert "backward" in result.stdout

@@ -268,8 +268,8 @@ def doctor(
 def xray(
     model: Annotated[Path, typer.Argument(metavar="MODEL.KERAS", help="A file of `model.save`.")],
     sample: Annotated[
-        str, typer.Option(metavar="NAME:INDEX", help="Training samples of a data set: `digits:0`, `digits:0-7`.")
-    ] = "digits:0",
+        str | None, typer.Option(metavar="NAME:INDEX", help="Training samples of a data set: `digits:0`, `digits:0-7`.")
+    ] = None,
     inputs: Annotated[
         Path | None, typer.Option("--input", metavar="X.NPY", help="Samples from a file instead.")
     ] = None,
@@ -292,10 +292,7 @@ def xray(
 
         status.update("Tracing …")
         network = _command.load_model(model)
-        if inputs is not None:
-            batch = _command.from_files(network, inputs, labels, samples, loss)
-        else:
-            batch = _command.from_data(network, sample, samples, loss)
+        batch = _command.read_samples(network, sample, inputs, labels, samples, loss)
         # Without labels there is no loss, whatever the model was compiled with.
         told = trace(
             network,

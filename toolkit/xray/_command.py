@@ -97,6 +97,32 @@ def _not_loaded(where: str, message: str) -> DataError | UnsupportedError:
 # ---------------------------------------------------------------------- the samples
 
 
+def read_samples(
+    model: keras.Model,
+    sample: str | None,
+    inputs: Path | None,
+    labels: Path | None,
+    count: int | None,
+    loss: str | None,
+) -> Samples:
+    """Samples of a data set or from files, whichever is asked for; see `from_data` and `from_files`.
+
+    Raises:
+        InvalidValueError: neither is asked for, or both.
+    """
+    if (sample is None) == (inputs is None) or (labels is not None and inputs is None):
+        given = {"--sample": sample, "--input": inputs, "--labels": labels}
+        raise InvalidValueError(
+            "toolkit xray",
+            "--sample NAME:INDEX, or --input X.NPY with or without --labels Y.NPY",
+            " and ".join(name for name, value in given.items() if value is not None) or "neither",
+            "For example --sample digits:0.",
+        )
+    if inputs is not None:
+        return from_files(model, inputs, labels, count, loss)
+    return from_data(model, str(sample), count, loss)
+
+
 def from_data(model: keras.Model, sample: str, count: int | None, loss: str | None) -> Samples:
     """Training samples of a data set: ``"digits:0"``, ``"digits:0-7"``, both ends included.
 

@@ -66,7 +66,8 @@ def unscaled(trace: Trace) -> Iterator[Diagnosis]:
             spread = values.std(axis=0) if values.ndim == 2 and len(values) >= FEWEST_SAMPLES else np.zeros(0)
             spread = spread[spread > 0]
             if not nonzero:
-                yield Diagnosis("inputs all zero", "fault", call.path, "All inputs are 0.", "Look at x.", figures)
+                look = "Look at x, and at what the layers before this one make of it."
+                yield Diagnosis("inputs all zero", "fault", call.path, "All inputs are 0.", look, figures)
             elif rms > LARGEST_RMS:
                 seen += f"; initialisation counts on about 1, and {LARGEST_RMS:g} is a lot."
                 yield Diagnosis("inputs not scaled", "warning", call.path, seen, remedy, figures)

@@ -1,7 +1,6 @@
 """Builders of plain Keras models, one file a family, and classifiers with scikit-learn's interface.
 
-The classifiers are loaded when they are first used (PEP 562): a builder alone needs neither scikit-learn nor NLTK nor
-OpenCV.
+The classifiers are loaded when they are first used (PEP 562): a builder alone needs no preprocessing.
 """
 
 from __future__ import annotations

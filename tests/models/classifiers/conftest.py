@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from toolkit.models import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
 
@@ -57,27 +58,9 @@ def kind(request):
 
 @pytest.fixture
 def classifier(kind):
-    from sklearn.base import clone
-
     return clone(KINDS[kind][0])
 
 
 @pytest.fixture
 def samples(kind):
     return KINDS[kind][1]()
-
-
-@pytest.fixture(scope="session")
-def corpus_of_docstrings():
-    """200 docstrings of two libraries, straight from their modules."""
-    import inspect
-
-    import matplotlib.axes
-    import scipy.stats
-
-    found = []
-    for label, place in (("plots", matplotlib.axes.Axes), ("statistics", scipy.stats)):
-        docs = [inspect.getdoc(getattr(place, name)) for name in sorted(dir(place)) if not name.startswith("_")]
-        found += [(doc, label) for doc in docs if doc and len(doc) > 100][:100]
-    np.random.default_rng(0).shuffle(found)
-    return [text for text, _ in found], np.array([label for _, label in found])

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
+from toolkit import training
 from toolkit.errors import InvalidValueError
+from toolkit.models import TabularClassifier
 
 
 def test_learns_raw_input_and_string_labels(classifier, samples):
@@ -155,3 +157,96 @@ def test_held_out_share_stops_training(classifier, samples):
     classifier.set_params(epochs=40, validation_fraction=0.25, patience=2, learning_rate=0.0).fit(X, y)
     assert "val_loss" in classifier.history_.history
     assert classifier.history_.epochs == 3
+
+
+# ------------------------------------------------------------------ what does not depend on the kind of input
+
+
+@pytest.fixture
+def quick():
+    return TabularClassifier((4,), epochs=1, verbose=False)
+
+
+X, Y = np.random.default_rng(0).normal(size=(12, 3)), np.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["b", "ä", "c"]),
+        np.array(["b", "a", "c"], dtype=object),
+        np.array([-5, 100, 7], dtype=np.int16),
+        np.array([False, True, True]),
+        np.array([1.0, 2.0, 5.0]),
+        pd.array(["b", "a", "c"], dtype="str"),
+    ],
+    ids=["text", "objects", "whole", "truth", "floats", "pandas"],
+)
+def test_labels_come_back_as_they_were_given(quick, labels, tmp_path):
+    quick.fit(X, labels[Y])
+    assert quick.classes_.tolist() == sorted(set(labels.tolist()))
+    quick.save(tmp_path / "classifier.zip")
+    loaded = TabularClassifier.load(tmp_path / "classifier.zip")
+    assert loaded.classes_.tolist() == quick.classes_.tolist()
+    assert loaded.predict(X).dtype == quick.predict(X).dtype == quick.classes_.dtype
+
+
+def test_rare_class_is_a_class_too(quick):
+    y = np.array([0] * 11 + [9])
+    assert quick.fit(X, y).predict_proba(X).shape == (12, 2)
+
+
+def test_a_column_of_labels_is_taken_with_a_warning(quick):
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        quick.fit(X, Y[:, np.newaxis])
+
+
+def test_one_sample_for_partial_fit(quick):
+    assert quick.partial_fit(X[:1], Y[:1], classes=[0, 1, 2]).predict(X[:1]).shape == (1,)
+
+
+def test_the_model_is_compiled_once(quick):
+    """The second prediction finds its model compiled."""
+    quick.fit(X, Y).predict(X)
+    forward = vars(quick.model_)["_forward"]
+    quick.predict(np.concatenate([X, X]))
+    assert vars(quick.model_)["_forward"] is forward
+
+
+def test_more_samples_than_one_batch_of_predictions(quick):
+    many = np.random.default_rng(1).normal(size=(600, 3))
+    quick.fit(X, Y)
+    np.testing.assert_allclose(quick.predict_proba(many)[550:], quick.predict_proba(many[550:]), rtol=1e-5)
+
+
+def test_random_state_draws_from_a_generator(quick):
+    def weights(random_state):
+        return clone(quick).set_params(random_state=random_state).fit(X, Y).model_.get_weights()[0]
+
+    np.testing.assert_array_equal(weights(np.random.RandomState(3)), weights(np.random.RandomState(3)))
+    assert not np.array_equal(weights(None), weights(None))
+
+
+def test_each_partial_fit_has_an_order_of_its_own(quick, monkeypatch):
+    seeds = []
+    original = training.fit
+
+    def fit(*args, **options):
+        seeds.append(options["seed"])
+        return original(*args, **options)
+
+    monkeypatch.setattr(training, "fit", fit)
+    for _ in range(3):
+        quick.partial_fit(X, Y, classes=[0, 1, 2])
+    assert len(set(seeds)) == 3
+
+
+def test_partial_fit_holds_nothing_out(quick):
+    quick.set_params(validation_fraction=0.5, patience=1)
+    quick.partial_fit(X[:2], Y[:2], classes=[0, 1, 2])
+    assert "val_loss" not in quick.history_.history
+
+
+def test_settings_stay_as_they_were_given(quick):
+    hidden = [4]
+    assert clone(quick).set_params(hidden=hidden).fit(X, Y).hidden is hidden

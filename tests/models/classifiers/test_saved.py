@@ -7,11 +7,14 @@ import json
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
 from toolkit.errors import DataError, UnsupportedError
-from toolkit.models import TabularClassifier, TextClassifier
+from toolkit.images import ImagePreprocessor
+from toolkit.models import ImageClassifier, TabularClassifier, TextClassifier
+from toolkit.text import TextPreprocessor
 
 
 @pytest.fixture
@@ -185,3 +188,82 @@ def test_setting_without_a_place_in_json_errors(tmp_path):
     with pytest.raises(UnsupportedError, match="JSON"):
         classifier.save(tmp_path / "x.zip")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(classes=[1, 0]),
+        lambda d: d.update(classes=[0, 0]),
+        lambda d: d.update(classes=[0, 300], dtype="uint8"),
+        lambda d: d.update(dtype="V100000000"),
+        lambda d: d.update(sample_shape=[3, 3]),
+        lambda d: d["settings"].update(learning_rate={"module": "os", "class_name": "system", "config": {}}),
+        lambda d: d["settings"].update(learning_rate="fast"),
+        lambda d: d["inputs"].update(scale=[1.0, 0.0, 1.0]),
+        lambda d: d["inputs"].update(mean=["a", "b", "c"]),
+        lambda d: d["inputs"].update(mean=None),
+        lambda d: d.update(inputs=[]),
+    ],
+)
+def test_hostile_description_errors(archive, change):
+    rewrite(archive, change)
+    with pytest.raises(DataError, match=r"TabularClassifier\.load"):
+        TabularClassifier.load(archive)
+
+
+@pytest.mark.parametrize(
+    ("classifier", "X"),
+    [
+        (TextClassifier(preprocessor=TextPreprocessor(max_tokens=9, stemmer=None)), ["good film", "bad film"]),
+        (ImageClassifier(preprocessor=ImagePreprocessor((8, 8), "grey")), np.zeros((2, 8, 8), np.uint8)),
+    ],
+    ids=["texts", "images"],
+)
+def test_own_preprocessor_comes_back(classifier, X, tmp_path):
+    path = tmp_path / "classifier.zip"
+    small = {"hidden": (4,), "epochs": 1, "verbose": False}
+    small |= {"filters": (2,)} if isinstance(classifier, ImageClassifier) else {}
+    classifier.set_params(**small).fit(X, ["+", "-"]).save(path)
+    loaded = type(classifier).load(path)
+    assert loaded.preprocessor.get_params() == classifier.preprocessor.get_params()
+    assert loaded.fit(X, ["+", "-"]).sample_shape_ == classifier.sample_shape_
+
+
+def test_preprocessor_of_defaults_stays_none(classifier, samples, saved):
+    assert type(classifier).load(saved).get_params().get("preprocessor") is None
+
+
+def test_damaged_preprocessing_errors(tmp_path):
+    path = tmp_path / "classifier.zip"
+    TextClassifier(hidden=(4,), epochs=1, verbose=False).fit(["good", "bad"], [0, 1]).save(path)
+    rewrite(path, lambda d: d["inputs"].update(preprocessor="{}"))
+    with pytest.raises(DataError):
+        TextClassifier.load(path)
+
+
+def test_columns_are_still_known(tmp_path):
+    X = pd.DataFrame({"width": [1.0, 2.0], "height": [3.0, 1.0]})
+    TabularClassifier((4,), epochs=1, verbose=False).fit(X, [0, 1]).save(tmp_path / "classifier.zip")
+    loaded = TabularClassifier.load(tmp_path / "classifier.zip")
+    with pytest.raises(ValueError, match="feature names"):
+        loaded.predict(X[["height", "width"]])
+
+
+def test_numpy_reads_the_weights(archive):
+    with np.load(archive) as weights:
+        assert weights["weights/0"].shape == (3, 4)
+
+
+def test_a_file_that_is_replaced_is_whole_or_the_old_one(archive, monkeypatch):
+    before = archive.read_bytes()
+    classifier = TabularClassifier.load(archive)
+
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(DataError, match="No space left"):
+        classifier.save(archive)
+    assert archive.read_bytes() == before
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]

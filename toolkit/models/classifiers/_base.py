@@ -1,28 +1,30 @@
 """What the four classifiers share: labels, training, prediction, saving.
 
 Keras's own wrapper, ``keras.wrappers.SKLearnClassifier``, was not enough: it has neither ``predict_proba`` nor
-``partial_fit``, its clones forget ``fit_kwargs``, and it takes numeric tables only, no texts, files or sequences.
+``partial_fit``, its clones forget ``fit_kwargs``, it counts as non-deterministic, and it takes numeric tables only, no
+texts, files or sequences.
 """
 
 from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import keras
 import numpy as np
+import tensorflow as tf
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from toolkit import training
 from toolkit.errors import InvalidValueError
 
-_PREDICT_BATCH = 256
+_PREDICTION_BATCH = 256
 
 
 class NeuralClassifier(ClassifierMixin, BaseEstimator):
@@ -34,6 +36,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         classes_: the labels that ``fit`` met, ``(C,)``, sorted; column k of the probabilities is ``classes_[k]``'s.
         model_: the trained ``keras.Model``, a plain one: take it out and use it wherever Keras is used.
         history_: what the last call of ``fit`` or ``partial_fit`` measured, a ``training.History``.
+        sample_shape_: the shape of one sample as the model takes it.
     """
 
     # ------------------------------------------------------------------ what a subclass says
@@ -50,6 +53,15 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     def _transform_inputs(self, X: Any) -> np.ndarray:
         """The model's input for checked inputs."""
 
+    def _training_data(self, X: Any, targets: np.ndarray) -> tuple:
+        """What ``training.fit`` trains on: arrays ``(x, y)``, or a tuple with a ``tf.data.Dataset`` alone."""
+        return self._transform_inputs(X), targets
+
+    def _batches(self, X: Any) -> Iterator[np.ndarray]:
+        """The model's input for checked inputs, batch by batch."""
+        inputs = self._transform_inputs(X)
+        return (inputs[k : k + _PREDICTION_BATCH] for k in range(0, len(inputs), _PREDICTION_BATCH))
+
     @abstractmethod
     def _build_model(self, sample_shape: tuple[int, ...], classes: int) -> keras.Model:
         """An untrained model for samples of ``sample_shape``."""
@@ -60,7 +72,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
 
     @abstractmethod
     def _restore_inputs(self, state: Mapping[str, Any]) -> None:
-        """The reverse of ``_inputs_state``."""
+        """The reverse of ``_inputs_state``; ``sample_shape_`` is there. Raises ValueError if they do not fit."""
 
     # ------------------------------------------------------------------ training
 
@@ -77,13 +89,21 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         X = self._check_inputs(X, reset=True)
         y = self._check_labels(X, y)
-        self._begin(X, np.unique(y))
-        return self._train(X, y, self.epochs)
+        if not 0 <= self.validation_fraction < 1:
+            raise InvalidValueError(self._where, "validation_fraction in [0, 1)", repr(self.validation_fraction))
+        classes, held_out = np.unique(y), None
+        if self.validation_fraction:
+            X, X_held_out, y, y_held_out = train_test_split(
+                X, y, test_size=self.validation_fraction, stratify=y, random_state=self.random_state
+            )
+            held_out = X_held_out, y_held_out
+        self._begin(X, classes)
+        return self._train(X, y, epochs=self.epochs, patience=self.patience, held_out=held_out)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Trains one epoch on one batch of data more; for data that come piece by piece.
+        """Trains one epoch more, on data that come piece by piece; nothing is held out.
 
-        The first call learns the preprocessing (vocabulary, scale) from its batch and builds the model.
+        The first call learns the preprocessing (vocabulary, scale) from its piece and builds the model.
 
         Args:
             X: raw inputs, as for ``fit``.
@@ -104,7 +124,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             raise InvalidValueError(
                 self._where, f"the classes {self.classes_.tolist()}", f"{np.unique(classes).tolist()}"
             )
-        return self._train(X, y, epochs=1)
+        return self._train(X, y, epochs=1, patience=None)
 
     def _begin(self, X: Any, classes: np.ndarray) -> None:
         if len(classes) < 2:
@@ -120,43 +140,47 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         # Without XLA: compiling would take longer than most predictions.
         self.model_.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
 
-    def _train(self, X: Any, y: np.ndarray, epochs: int) -> Self:
+    def _train(
+        self,
+        X: Any,
+        y: np.ndarray,
+        *,
+        epochs: int,
+        patience: int | None,
+        held_out: tuple[Any, np.ndarray] | None = None,
+    ) -> Self:
+        validation = None
+        if held_out is not None:
+            validation = self._transform_inputs(held_out[0]), self._targets(held_out[1])
+        self.history_ = training.fit(
+            self.model_,
+            *self._training_data(X, self._targets(y)),
+            epochs=epochs,
+            batch_size=self.batch_size,
+            validation_data=validation,
+            patience=patience,
+            monitor="val_loss" if validation else "loss",
+            seed=self._seed + int(self.model_.optimizer.iterations),  # each partial_fit has an order of its own
+            verbose=self.verbose,
+        )
+        return self
+
+    def _targets(self, y: np.ndarray) -> np.ndarray:
+        """The number of each label, its place in ``classes_``."""
         known = np.isin(y, self.classes_)
         if not known.all():
             raise InvalidValueError(
                 self._where, f"labels of the classes {self.classes_.tolist()}", repr(y[~known][0].item())
             )
-        inputs, targets = self._transform_inputs(X), np.searchsorted(self.classes_, y)
-        validation = None
-        if self.validation_fraction:
-            inputs, held_out, targets, held_out_targets = train_test_split(
-                inputs, targets, test_size=self.validation_fraction, stratify=targets, random_state=self.random_state
-            )
-            validation = held_out, held_out_targets
-        self.history_ = training.fit(
-            self.model_,
-            inputs,
-            targets,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            validation_data=validation,
-            patience=self.patience,
-            monitor="val_loss" if validation else "loss",
-            seed=self._seed,
-            verbose=self.verbose,
-        )
-        return self
+        return np.searchsorted(self.classes_, y)
 
     # ------------------------------------------------------------------ prediction
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, ``(N, C)`` float32, columns in the order of ``classes_``; rows sum to 1."""
         check_is_fitted(self, "model_")
-        inputs = self._transform_inputs(self._check_inputs(X, reset=False))
-        # Not model.predict: it compiles a function for each model, which costs more than it saves on inputs that fit
-        # into memory, and TensorFlow warns of it when a search fits many models.
-        batches = (inputs[start : start + _PREDICT_BATCH] for start in range(0, len(inputs), _PREDICT_BATCH))
-        return np.concatenate([keras.ops.convert_to_numpy(self.model_(x, training=False)) for x in batches])
+        batches, forward = self._batches(self._check_inputs(X, reset=False)), _compiled(self.model_)
+        return np.concatenate([forward(tf.constant(x)).numpy() for x in batches])
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each input, ``(N,)``, of the dtype of ``classes_``."""
@@ -168,8 +192,13 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes preprocessing, labels and weights into one file, from which ``load`` makes the classifier again.
 
-        The file is a zip archive of JSON and HDF5; nothing in it is executed or unpickled when it is loaded. It is
-        written beside ``path`` and renamed when it is whole.
+        The file is a zip archive of JSON and NumPy arrays; nothing in it is executed or unpickled when it is loaded. It
+        is written beside ``path`` and renamed when it is whole.
+
+        Raises:
+            NotFittedError: before ``fit``.
+            UnsupportedError: a label or a setting has no place in JSON, such as a RandomState.
+            DataError: the file cannot be written.
         """
         from toolkit.models.classifiers._archive import write_classifier
 
@@ -198,8 +227,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """``random_state`` as the whole number that Keras wants; None draws one."""
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
-        generator = np.random.mtrand._rand if self.random_state is None else self.random_state
-        return int(generator.randint(2**31 - 1))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _check_labels(self, X: Any, y: Any) -> np.ndarray:
         if y is None:
@@ -215,3 +243,17 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.poor_score = True  # a network wants more epochs and data than the checks' toy tables
         return tags
+
+
+def _compiled(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """``model`` as one TensorFlow function for any number of samples, compiled once and kept with the model.
+
+    ``model.predict`` takes tens of milliseconds more for each call, and TensorFlow warns of it when a search fits many
+    models.
+    """
+    kept = vars(model)  # past Keras, which would track it
+    if "_forward" not in kept:
+        spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)
+        traced = tf.function(lambda x: model(x, training=False), autograph=False)
+        kept["_forward"] = traced.get_concrete_function(spec)
+    return kept["_forward"]

@@ -72,16 +72,7 @@ class SequenceClassifier(NeuralClassifier):
 
     def _check_inputs(self, X: Any, *, reset: bool) -> np.ndarray:
         """``(N, T, D)`` float64; time steps that are padding hold NaN, which nothing else may hold."""
-        if _is_list_of_sequences(X):
-            X = self._padded([check_array(x, dtype=np.float64, input_name=f"X[{n}]") for n, x in enumerate(X)])
-        elif np.ndim(X) < 3:
-            X = validate_data(self, X, reset=reset, dtype=np.float64)[..., np.newaxis]
-        else:
-            X = check_array(X, dtype=np.float64, allow_nd=True, estimator=self, input_name="X")
-        if X.ndim != 3:
-            raise ShapeError(self._where, "X of shape (N, T, D) or (N, T)", f"shape {X.shape}")
-        if self.mask_value is not None:
-            X = np.where((self.mask_value == X).all(axis=-1, keepdims=True), np.nan, X)
+        X = self._padded(X) if _is_list_of_sequences(X) else self._checked_array(X, reset)
         empty = np.isnan(X).all(axis=(1, 2))
         if empty.any():
             raise InvalidValueError(self._where, "a time step in each sequence", f"none in X[{empty.argmax()}]")
@@ -89,7 +80,21 @@ class SequenceClassifier(NeuralClassifier):
             self._check_shape(X)
         return X
 
-    def _padded(self, sequences: list[np.ndarray]) -> np.ndarray:
+    def _checked_array(self, X: Any, reset: bool) -> np.ndarray:
+        if not hasattr(X, "ndim"):
+            X = np.asarray(X)
+        if X.ndim < 3:
+            X = validate_data(self, X, reset=reset, dtype=np.float64)[..., np.newaxis]
+        elif X.ndim == 3:
+            X = check_array(X, dtype=np.float64, allow_nd=True, estimator=self, input_name="X")
+        else:
+            raise ShapeError(self._where, "X of shape (N, T, D) or (N, T)", f"shape {X.shape}")
+        if self.mask_value is None:
+            return X
+        return np.where((self.mask_value == X).all(axis=-1, keepdims=True), np.nan, X)
+
+    def _padded(self, sequences: Sequence[Any]) -> np.ndarray:
+        sequences = [check_array(x, dtype=np.float64, input_name=f"X[{n}]") for n, x in enumerate(sequences)]
         channels = {x.shape[1] for x in sequences}
         if len(channels) != 1:
             raise ShapeError(self._where, "sequences (T_n, D) with the same D", f"D of {sorted(channels)}")

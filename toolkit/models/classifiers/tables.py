@@ -35,7 +35,7 @@ class TabularClassifier(NeuralClassifier):
     Example:
         >>> from sklearn.datasets import load_iris
         >>> X, y = load_iris(return_X_y=True, as_frame=True)
-        >>> TabularClassifier(epochs=30).fit(X, y).score(X, y) > 0.9
+        >>> TabularClassifier(verbose=False).fit(X, y).score(X, y) > 0.9
         True
     """
 
@@ -44,9 +44,9 @@ class TabularClassifier(NeuralClassifier):
         hidden: Sequence[int] = (64, 32),
         *,
         dropout: float = 0.0,
-        epochs: int = 20,
+        epochs: int = 50,
         batch_size: int = 32,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.003,
         validation_fraction: float = 0.0,
         patience: int | None = None,
         random_state: int | np.random.RandomState | None = 0,

@@ -79,7 +79,11 @@ class TextClassifier(NeuralClassifier):
     def _check_inputs(self, X: Any, *, reset: bool) -> Sequence[str]:
         if isinstance(X, str):
             raise InvalidValueError(self._where, "texts in a list", "one string", "Put it into a list: [text].")
-        return X if hasattr(X, "__len__") else list(X)
+        if not isinstance(X, list | tuple | np.ndarray):
+            X = list(X)
+        if len(X) == 0:
+            raise InvalidValueError(self._where, "at least one text", "0 sample(s)")
+        return X
 
     def _fit_inputs(self, X: Sequence[str]) -> None:
         self.preprocessor_ = TextPreprocessor() if self.preprocessor is None else clone(self.preprocessor)
@@ -98,10 +102,11 @@ class TextClassifier(NeuralClassifier):
         raise InvalidValueError(self._where, "architecture 'average' or 'attention'", repr(self.architecture))
 
     def _inputs_state(self) -> Mapping[str, Any]:
-        return {"preprocessor": self.preprocessor_.to_json()}
+        return {"preprocessor": self.preprocessor_.to_json(), "own": self.preprocessor is not None}
 
     def _restore_inputs(self, state: Mapping[str, Any]) -> None:
         self.preprocessor_ = TextPreprocessor.from_json(state["preprocessor"])
+        self.preprocessor = clone(self.preprocessor_) if state["own"] else None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -15,7 +15,7 @@ from toolkit.errors import ShapeError, ToolkitError, UnsupportedError
 from toolkit.scratch._sparse_gradient import SparseGradient
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._losses import LossTerm, WatchedLoss, first_line, loss_failure
-from toolkit.xray._state import Variable, layers_of, unchanged, values_of, variables_of
+from toolkit.xray._state import Variable, array_of, layers_of, unchanged
 from toolkit.xray._watch import Watch, Watched, is_tensor
 
 
@@ -88,8 +88,7 @@ def capture(
         loss: what to compute from the outputs and y; None for the forward pass alone.
         training: whether layers work as in training.
     """
-    with unchanged(model):
-        values = values_of(variables_of(model))
+    with unchanged(model) as values:
         inputs = [tensor for tensor in keras.tree.flatten(x) if is_tensor(tensor)]
         watch = Watch(model, training)
         watch.name_inputs(inputs)
@@ -207,9 +206,7 @@ def _gradients(tape: tf.GradientTape, total: tf.Tensor | None, sources: Mapping[
 
 
 def _dense(gradient: tf.Tensor | tf.IndexedSlices) -> np.ndarray:
-    array = np.asarray(tf.convert_to_tensor(gradient).numpy())
-    array.flags.writeable = False
-    return array
+    return array_of(tf.convert_to_tensor(gradient))
 
 
 class _Arrays:

@@ -33,29 +33,47 @@ def variables_of(model: keras.Layer) -> list[Variable]:
     return [v for v in found.values() if id(v) not in inside]
 
 
+def array_of(tensor: tf.Tensor) -> np.ndarray:
+    """The numbers of a tensor, read-only, and where NumPy knows the type without a copy."""
+    try:
+        return np.asarray(memoryview(tensor))
+    except (TypeError, ValueError, BufferError, RuntimeError):  # text, bfloat16
+        array = np.array(tensor.numpy())
+        array.flags.writeable = False
+        return array
+
+
+def read(v: Variable) -> tf.Tensor:
+    """What a variable holds, as it is stored; its ``value`` would be cast where mixed precision is at work.
+
+    TensorFlow writes to a variable in place only if nobody else looks at its numbers: they are ours to keep.
+    """
+    return (v._value if isinstance(v, keras.Variable) else v).read_value()
+
+
 def values_of(variables: list[Variable]) -> dict[int, np.ndarray]:
     """What the variables hold, by their ``id``; read-only."""
-    values = {id(v): np.array(v.numpy()) for v in variables}
-    for value in values.values():
-        value.flags.writeable = False
-    return values
+    return {id(v): array_of(read(v)) for v in variables}
 
 
 def put_values(variables: list[Variable], values: Mapping[int, np.ndarray]) -> None:
     """Assigns ``values`` where a variable holds something else."""
     for v in variables:
-        if not np.array_equal(v.numpy(), values[id(v)]):
+        if not np.array_equal(array_of(read(v)), values[id(v)]):
             v.assign(values[id(v)])
 
 
 @contextmanager
-def unchanged(model: keras.Layer) -> Iterator[None]:
-    """Inside, the model may run; afterwards its variables and all attributes of its layers are what they were."""
+def unchanged(model: keras.Layer) -> Iterator[dict[int, np.ndarray]]:
+    """Inside, the model may run; afterwards its variables and all attributes of its layers are what they were.
+
+    Gives what the variables hold, by their ``id``.
+    """
     variables = variables_of(model)
     values = values_of(variables)
     attributes = [(layer, _attributes(layer)) for layer in layers_of(model)]
     try:
-        yield
+        yield values
     finally:
         put_values(variables, values)
         for layer, before in attributes:

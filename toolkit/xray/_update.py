@@ -14,7 +14,8 @@ from toolkit.errors import InvalidValueError
 from toolkit.scratch._clipping import clip_by_global_norm, clip_by_norm, clip_by_value, square
 from toolkit.scratch._sparse_gradient import SparseGradient
 from toolkit.xray._capture import Weight
-from toolkit.xray._update_rules import Rule, rule_of
+from toolkit.xray._state import array_of, read
+from toolkit.xray._update_rules import Line, Rule, rule_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +26,10 @@ class WeightUpdate:
         name: path of the layer and name in the layer, ``"hidden/kernel"``.
         before, after: the weight, before and after the step that Keras's optimiser takes.
         gradient: of the loss.
-        numbers: all numbers of the rule by their symbols, from the constants to ``w_new`` as the rule gives it, in
-            float64; ``m``, ``v`` as Keras had them before. Empty where there is no rule.
+        given: what the rule starts from, by its symbols: constants, w, the clipped g, Keras's m and v before the step,
+            the bias correction. Empty where there is no rule.
         slots: Keras's own running averages after the step, ``{"m_new": …}``.
+        lines: of the rule.
         note: what else happened to the weight, or why there is no derivation.
     """
 
@@ -35,9 +37,21 @@ class WeightUpdate:
     before: np.ndarray
     after: np.ndarray
     gradient: np.ndarray
-    numbers: Mapping[str, np.ndarray]
+    given: Mapping[str, np.ndarray]
     slots: Mapping[str, np.ndarray]
+    lines: tuple[Line, ...] = ()
     note: str = ""
+
+    @property
+    def numbers(self) -> dict[str, np.ndarray]:
+        """All numbers of the rule by their symbols, as its lines give them in float64: from the constants to ``w_new``.
+
+        Computed at every look, since they are large.
+        """
+        numbers = {name: np.asarray(value, "float64") for name, value in self.given.items()}
+        for line in self.lines:
+            numbers[line.result] = np.asarray(line.compute(numbers))
+        return numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +190,7 @@ def _slots(optimizer: keras.Optimizer, rule: Rule | str, copy: keras.Variable) -
     if not isinstance(rule, Rule):
         return {}
     index = optimizer._get_variable_index(copy)
-    return {symbol: getattr(optimizer, slot)[index].numpy() for symbol, slot in rule.slots.items()}
+    return {symbol: array_of(read(getattr(optimizer, slot)[index])) for symbol, slot in rule.slots.items()}
 
 
 def _one(
@@ -188,19 +202,19 @@ def _one(
     before: dict[str, np.ndarray],
     step: int,
 ) -> WeightUpdate:
-    numbers: dict[str, np.ndarray] = {}
     constraint = weight.variable.constraint
     note = rule if isinstance(rule, str) else ""
-    if isinstance(rule, Rule) and constraint is None:
-        numbers = {name: np.float64(value) for name, value in rule.constants.items()} | {"t": np.int64(step)}
-        numbers |= {"w": weight.value, "g": np.asarray(clipped), "g_squared": np.asarray(square(clipped))} | before
-        if weight.rows is not None:
-            note = "Only the rows that the batch used have a gradient; g² is the sum of their entries' squares."
-        lines = [line for line in rule.lines if line.result != "w_tilde" or optimizer._use_weight_decay(copy)]
-        wide = {name: np.asarray(value, "float64") for name, value in numbers.items()}
-        for line in lines:
-            numbers[line.result] = wide[line.result] = np.asarray(line.compute(wide))
-    elif constraint is not None:
+    given: dict[str, Any] = {}
+    lines: tuple[Line, ...] = ()
+    if constraint is not None:
         note = f"No derivation: {type(constraint).__name__} changes the weight after the step."
+    elif isinstance(rule, Rule):
+        given = rule.constants | {"t": step, "w": weight.value, "g": np.asarray(clipped)} | before
+        lines = tuple(line for line in rule.lines if line.result != "w_tilde" or optimizer._use_weight_decay(copy))
+        given |= {line.result: line.compute(given) for line in lines if line.scalar}
+        if weight.rows is not None:
+            given["g_squared"] = np.asarray(square(clipped))
+            note = "Only the rows that the batch used have a gradient; g² is the sum of their entries' squares."
     slots = {f"{symbol}_new": value for symbol, value in _slots(optimizer, rule, copy).items()}
-    return WeightUpdate(weight.name, weight.value, copy.numpy(), weight.gradient, numbers, slots, note)
+    after = array_of(read(copy))
+    return WeightUpdate(weight.name, weight.value, after, weight.gradient, given, slots, lines, note)

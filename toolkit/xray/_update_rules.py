@@ -17,7 +17,7 @@ Numbers = Mapping[str, np.ndarray]
 class Line:
     """One line of a rule: ``result`` by its name, from the numbers that are there before.
 
-    ``latex`` is the name of the result in a formula where ``result`` alone would not give it.
+    ``latex`` is the name of the result in a formula; ``scalar`` says that it is one number for all weights.
     """
 
     title: str
@@ -25,6 +25,7 @@ class Line:
     result: str
     latex: str
     compute: Callable[[Numbers], np.ndarray]
+    scalar: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _mean_square(name: str) -> Line:
         rf"v' = {symbol} v + (1 - {symbol}) g^2",
         "v_new",
         "v'",
-        lambda n: n[name] * n["v"] + (1 - n[name]) * n["g_squared"],
+        lambda n: n[name] * n["v"] + (1 - n[name]) * n.get("g_squared", n["g"] ** 2),
     )
 
 
@@ -150,6 +151,7 @@ def _adam(optimizer: keras.optimizers.Adam) -> _Parts:
             "alpha_t",
             r"\alpha_t",
             _bias_correction,
+            scalar=True,
         ),
         Line(
             "step",

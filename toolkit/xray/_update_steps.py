@@ -34,11 +34,10 @@ def update_steps(update: Update) -> Iterable[Step]:
 
 
 def _weight_step(update: Update, weight: WeightUpdate) -> Step:
-    numbers = dict(weight.numbers) or {"w": weight.before, "g": weight.gradient}
+    numbers = dict(weight.given) or {"w": weight.before, "g": weight.gradient}
     # What Keras's optimiser made of it is shown; verify compares the two.
     numbers |= {**weight.slots, "w_new": weight.after}
     numbers.pop("g_squared", None)
-    lines = update.rule.lines if update.rule and weight.numbers else ()
     path, _, name = weight.name.rpartition("/")
     clipped = f"g is clipped: {update.clipping}." if update.clipping else ""
     return Step(
@@ -47,27 +46,25 @@ def _weight_step(update: Update, weight: WeightUpdate) -> Step:
         kind=update.kind,
         call=0,
         title=f"update of {name}, step {update.step}",
-        equation=joined([line.equation for line in lines if line.result in numbers]) or r"w' = w + \Delta w(g)",
+        equation=joined([line.equation for line in weight.lines]) or r"w' = w + \Delta w(g)",
         spaces=_spaces(numbers),
         tensors=_tensors(numbers),
-        derived=bool(lines),
+        derived=bool(weight.lines),
         note=" ".join(part for part in (clipped, weight.note) if part),
-        open=(lambda: tuple(_lines(update, weight))) if lines else None,
+        open=(lambda: tuple(_lines(update, weight))) if weight.lines else None,
     )
 
 
 def _lines(update: Update, weight: WeightUpdate) -> Iterable[Step]:
-    path = weight.name.rpartition("/")[0]
+    path, everything = weight.name.rpartition("/")[0], weight.numbers
     if update.clipping:
-        numbers = {"dw": weight.gradient, "g": weight.numbers["g"]}
+        numbers = {"dw": weight.gradient, "g": everything["g"]}
         yield _line(path, update.kind, "clipping", r"g = \operatorname{clip}(dw)", numbers, update.clipping)
-    for line in update.rule.lines:
-        if line.result in weight.numbers:
-            used = {name: value for name, value in weight.numbers.items() if _LATEX.get(name, name) in line.equation}
-            used.pop(line.result, None)
-            used.pop("g_squared", None)
-            numbers = {**used, line.result: weight.numbers[line.result]}
-            yield _line(path, update.kind, line.title, line.equation, numbers, "")
+    for line in weight.lines:
+        used = {name: value for name, value in everything.items() if _LATEX.get(name, name) in line.equation}
+        numbers = {name: value for name, value in used.items() if name not in (line.result, "g_squared")}
+        numbers[line.result] = everything[line.result]
+        yield _line(path, update.kind, line.title, line.equation, numbers, "")
 
 
 def _line(path: str, kind: str, title: str, equation: str, numbers: Mapping[str, np.ndarray], note: str) -> Step:

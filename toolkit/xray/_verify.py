@@ -330,6 +330,7 @@ def _updates(trace: Trace) -> Iterator[Check]:
     if trace._optimizer is None:
         return
     for weight in trace.update():
-        if weight.numbers:
+        if weight.lines:
+            numbers = weight.numbers
             for name, value in {**weight.slots, "w_new": weight.after}.items():
-                yield _check(weight.name, name, "NumPy, with Keras's optimiser", weight.numbers[name], value)
+                yield _check(weight.name, name, "NumPy, with Keras's optimiser", numbers[name], value)

@@ -21,7 +21,7 @@ from keras.src.utils.python_utils import is_default
 from tensorflow.python.framework import op_callbacks
 
 from toolkit.errors import CallOrderError, ToolkitError
-from toolkit.xray._state import layers_of
+from toolkit.xray._state import layers_of, read
 
 # Keras's own layers are opened no further, except those that are there to hold others.
 _HOLDERS = (keras.Model, keras.layers.Wrapper, keras.layers.Bidirectional, keras.layers.TimeDistributed)
@@ -258,5 +258,4 @@ def _states(operation: keras.Operation) -> dict[int, tf.Tensor]:
     if not isinstance(operation, keras.Layer) or not is_leaf(operation):
         return {}
     trainable = {id(v) for v in operation.trainable_variables}
-    # v.value would be cast where a mixed precision is at work.
-    return {id(v): v._value.read_value() for v in operation.variables if id(v) not in trainable}
+    return {id(v): read(v) for v in operation.variables if id(v) not in trainable}

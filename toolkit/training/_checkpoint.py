@@ -85,7 +85,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 record = json.loads(file["record"].tobytes())
                 if record["format"] != _FORMAT:
                     raise DataError(self.where, f"a checkpoint of format {_FORMAT}", f"format {record['format']}")

@@ -204,6 +204,8 @@ def _rows(data: Nested, part: slice) -> Nested:
 
 
 def _packed(where: str, x: Nested, y: Nested, sample_weight: Nested = None) -> Nested:
+    if x is None:
+        raise UnsupportedError(where, "inputs x", "None")
     if sample_weight is not None and keras.tree.is_nested(y) and not keras.tree.is_nested(sample_weight):
         shared = sample_weight  # one weight for each sample counts for every output
         sample_weight = keras.tree.map_structure(lambda _: shared, y)

@@ -23,7 +23,7 @@ def fingerprint(model: keras.Model) -> dict[str, Any]:
         "model": layers,
         "optimizer": _optimizer(model.optimizer),
         "loss": _plain(model.loss),
-        "metrics": [type(metric).__name__ for metric in model.metrics],
+        "metrics": sorted(model.get_metrics_result()),
     }
 
 

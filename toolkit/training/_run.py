@@ -58,12 +58,13 @@ class Run:
         self.seconds = 0.0  # of the epoch so far
         self.over = ""  # why it ended
         self.orders: list[int | None] = []  # what each epoch of a stream began with
+        self.begun_with = _rate_at_first(model)
         self.history = model.history = History(monitor=stopping.watched)
+        self.history.settings["learning_rate"] = self.begun_with, _learning_rate(model)
         self.compilation = decide(model, jit_compile, source.steps and epochs * source.steps)
         self.store: Checkpoint | None = None
         self.every: int | None = None
         self.callback_state = CallbackState(self.callbacks)
-        self.begun_with = self._learning_rate()
         watching = self._watches_batches()
         self.validation_pace = Pace(None)
         self.pace = Pace(1 if watching and steps_per_execution is None else steps_per_execution)
@@ -76,7 +77,8 @@ class Run:
         stopping = self.stopping
         return {
             **fingerprint(self.model),
-            "variables": [f"{v.dtype} {tuple(v.shape)}" for v in self.state.variables],
+            "learning rate": self.begun_with,
+            "variables": self.state.fingerprint(),
             "data": self.source.fingerprint(),
             "validation": self.validation.fingerprint() if self.validation else None,
             "fit": settings
@@ -90,10 +92,9 @@ class Run:
         if found is None:
             return
         arrays, record = found
-        self._require_same_rate(record["begun_with"], record["learning_rate"])
         self._found = arrays, record
         self.epoch, self.step, self.seconds = record["epoch"], record["step"], record["seconds"]
-        self.over, self.orders, self.begun_with = record["over"], record["orders"], record["begun_with"]
+        self.over, self.orders = record["over"], record["orders"]
         self.history.__dict__.update(record["history"])
         self.stopping.resume(record["best"], arrays["best"])
         jit, reason = self.history.settings["jit_compile"], self.history.settings["jit_reason"]
@@ -108,24 +109,6 @@ class Run:
             arrays, record = self._found
             self.state.write(arrays["state"])
             self.callback_state.write(record["callbacks"], arrays["callbacks"])
-
-    def _learning_rate(self) -> float | None:
-        """The optimiser's learning rate now; None if it follows a schedule or there is no optimiser."""
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        if isinstance(getattr(optimizer, "_learning_rate", None), keras.Variable):
-            return float(optimizer.learning_rate)
-        return None
-
-    def _require_same_rate(self, begun_with: float | None, last: float | None) -> None:
-        """A model just built has the rate that the run began with, one that was interrupted the rate from then."""
-        now = self._learning_rate()
-        if now not in (begun_with, last):
-            raise InvalidValueError(
-                self.where,
-                f"the learning rate {begun_with:g} of the run in {self.store.folder}",
-                f"{now:g}",
-                "Give each run a folder of its own, or start afresh with resume=False.",
-            )
 
     def _require_same_order(self) -> None:
         """A data set must come in the order of the killed run, which its first batch tells."""
@@ -149,9 +132,8 @@ class Run:
         callbacks, kept = self.callback_state.read()
         state = [value.numpy() for value in self.state.read()]
         arrays = {"state": state, "best": self.stopping.best_weights, "callbacks": kept}
-        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders", "begun_with")}
-        record |= {"learning_rate": self._learning_rate(), "callbacks": callbacks}
-        record |= {"best": self.stopping.record(), "history": vars(self.history)}
+        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders")}
+        record |= {"callbacks": callbacks, "best": self.stopping.record(), "history": vars(self.history)}
         record["versions"] = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
         self.store.save(arrays, record)
 
@@ -181,7 +163,8 @@ class Run:
         except Exception as error:
             history.stopped = f"failed in epoch {self.epoch + 1} after step {self.step}: {error}"
             raise
-        history.settings |= self._settings(train)
+        finally:
+            history.settings |= self._settings(train)
         history.stopped = self.over or f"all {self.epochs} epochs are done"
         if isinstance(model.optimizer, keras.optimizers.Optimizer):
             model.optimizer.finalize_variable_values(model.trainable_weights)
@@ -294,9 +277,24 @@ class Run:
         compilation = train.compilation
         executed = self.paced or (str(self.pace.asked) if self.pace.asked else f"auto: up to {self.pace.most}")
         return {
+            "learning_rate": (self.begun_with, _learning_rate(self.model)),
             "jit_compile": compilation.jit,
             "jit_reason": compilation.reason,
             "fused_layers": [] if compilation.jit else [layer.name for layer in compilation.fused],
             "steps_per_execution": executed,
             "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         }
+
+
+def _learning_rate(model: keras.Model) -> float | None:
+    """The optimiser's learning rate now; None if it follows a schedule, or there is no optimiser."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    rate = getattr(optimizer, "_learning_rate", None)
+    return float(rate.numpy()) if isinstance(rate, keras.Variable) else None
+
+
+def _rate_at_first(model: keras.Model) -> float | None:
+    """The same before callbacks of an earlier run changed it, so that this run may be its continuation."""
+    history, now = getattr(model, "history", None), _learning_rate(model)
+    first, last = history.settings["learning_rate"] if isinstance(history, History) else (now, now)
+    return first if last == now else now

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import keras
 import tensorflow as tf
 
@@ -36,6 +38,11 @@ class State:
                     self.names.append(f"{group}/{len(self.names)} {variable.path}")
                     self.variables.append(variable)
         self._weights = [v.value for v in model.weights if v.value.dtype.is_floating]
+
+    def fingerprint(self) -> str:
+        """How many variables there are, and a checksum of their shapes and dtypes."""
+        kinds = ", ".join(f"{v.dtype} {tuple(v.shape)}" for v in self.variables)
+        return f"{len(self.variables)}, checksum {zlib.crc32(kinds.encode()):08x}"
 
     def read(self) -> list[tf.Tensor]:
         """The values now. They cost nothing until training changes them: TensorFlow copies on write."""

@@ -383,3 +383,13 @@ def test_without_labels_the_forward_pass_is_diagnosed():
     found = xray.trace(sequential(layers.Dense(3)), x * 100).diagnose()
     assert found.names == ["inputs not scaled"]
     assert found.unjudged[-1].name == "loss and gradients"
+
+
+def test_averages_as_they_began_tell_nothing_about_depth():
+    x, y = batch()
+    blocks = [part for _ in range(8) for part in (layers.Dense(8, "sigmoid"), layers.BatchNormalization())]
+    model = sequential(*blocks, layers.Dense(3, "softmax"))
+    found = xray.trace(model, x, y, loss=CLASSES).diagnose()
+    assert not found
+    assert [u.name for u in found.unjudged] == ["loss at chance level", "vanishing or exploding gradients"]
+    assert not xray.trace(model, x, y, loss=CLASSES, training=True).diagnose().unjudged

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from toolkit.xray._calls import LayerCall
+from toolkit.xray.diagnoses._normalisation import FRESH, has_fresh_averages
 from toolkit.xray.diagnoses._records import Diagnosis, Unjudged
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def dead_relus(trace: Trace) -> Iterator[Diagnosis | Unjudged]:
     calls = [call for call in trace.calls if activation_of(call) in _RELUS and call.outputs[0].ndim > 1]
     if calls and trace.samples < FEWEST_SAMPLES:
         yield Unjudged("dead ReLUs", f"{trace.samples} of the {FEWEST_SAMPLES} samples that this takes")
+        return
+    if calls and has_fresh_averages(trace):
+        yield Unjudged("dead ReLUs", FRESH)
         return
     for call in calls:
         y = call.outputs[0]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from toolkit.xray.diagnoses._records import Diagnosis
+from toolkit.xray.diagnoses._normalisation import FRESH, has_fresh_averages, normalised_after
+from toolkit.xray.diagnoses._records import Diagnosis, Unjudged
 
 if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
@@ -43,8 +44,11 @@ def by_depth(trace: Trace) -> list[_Layer]:
     return list(layers.values())
 
 
-def vanishing_or_exploding(trace: Trace) -> Iterator[Diagnosis]:
+def vanishing_or_exploding(trace: Trace) -> Iterator[Diagnosis | Unjudged]:
     """The gradient's size along the depth: the median of the lowest third of the layers over that of the highest."""
+    if has_fresh_averages(trace):
+        yield Unjudged("vanishing or exploding gradients", FRESH)
+        return
     layers = by_depth(trace)
     third = max(1, len(layers) // 3)
     if len(layers) >= FEWEST_LAYERS:
@@ -74,7 +78,9 @@ def vanishing_or_exploding(trace: Trace) -> Iterator[Diagnosis]:
                 figures,
             )
             return
-    worst = max(layers, key=lambda each: each.ratio, default=None)
+    # Weights before a batch normalisation grow with each step and their gradient shrinks: it mends itself (Arora 2019).
+    exempt = normalised_after(trace)
+    worst = max((each for each in layers if each.path not in exempt), key=lambda each: each.ratio, default=None)
     if worst is not None and worst.ratio > LARGEST_SHARE:
         yield Diagnosis(
             "exploding gradients",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.xray._calls import LayerCall
+from toolkit.xray.diagnoses._normalisation import normalised_after
 from toolkit.xray.diagnoses._records import Diagnosis, Unjudged
 
 if TYPE_CHECKING:
@@ -35,16 +36,14 @@ def first_weighted(trace: Trace) -> list[LayerCall]:
     """
     seen = trace.capture
     weighted: dict[int, bool] = {}
-    first = []
+    first, rescaled = [], normalised_after(trace)
     for number, (call, sources) in enumerate(zip(seen.calls, seen.sources)):
         if call.parts:
             continue
         before = any(weighted.get(source, False) for source in sources)
         weighted[number] = before or bool(call.weights)
         matrices = any(value.ndim > 1 for value in call.weights.values())
-        # Batch normalisation right after makes the scale of the inputs nobody's business.
-        rescaled = any(number in s and c.kind == "BatchNormalization" for c, s in zip(seen.calls, seen.sources))
-        if matrices and not before and not rescaled and call.kind != "Embedding" and call.inputs:
+        if matrices and not before and call.path not in rescaled and call.kind != "Embedding" and call.inputs:
             first.append(call)
     return first
 

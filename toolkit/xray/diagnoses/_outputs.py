@@ -12,6 +12,7 @@ from toolkit.xray._calls import LayerCall
 from toolkit.xray._loss_formulas import is_sparse
 from toolkit.xray._losses import LossTerm
 from toolkit.xray.diagnoses._activations import activation_of
+from toolkit.xray.diagnoses._normalisation import FRESH, has_fresh_averages
 from toolkit.xray.diagnoses._records import Diagnosis, Unjudged
 
 if TYPE_CHECKING:
@@ -87,6 +88,9 @@ def at_chance(trace: Trace) -> Iterator[Diagnosis | Unjudged]:
             continue
         if trace.samples < 2:
             yield Unjudged("loss at chance level", "one sample cannot tell whether predictions depend on the sample")
+            return
+        if has_fresh_averages(trace):
+            yield Unjudged("loss at chance level", FRESH)
             return
         level, loss = float(np.log(classes)), float(term.value)
         same, samples_differ = _same(term), any(np.any(x != x[:1]) for x in trace.capture.x)

@@ -77,20 +77,6 @@ def test_global_average_pooling_with_mask_matches_keras(call_layer, check_deriva
     assert derivation.values["w"][0, :, 0].tolist() == [0.5, 0, 0.5]
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (keras.layers.Flatten(dtype="float64"), (2, 3, 4)),
-        (keras.layers.Flatten(dtype="float64"), (2, 3)),
-        (keras.layers.Reshape((6, 2), dtype="float64"), (2, 3, 4)),
-        (keras.layers.Reshape((-1,), dtype="float64"), (2, 3, 2, 2, 1)),
-    ],
-    ids=["sequence", "vector", "reshape", "unknown size"],
-)
-def test_shapes_match_keras(call_layer, check_derivation, rng, layer, shape):
-    check_derivation(call_layer(layer, {"inputs": rng.standard_normal(shape)}))
-
-
 def test_float32_stays_float32_and_agrees(call_layer, check_derivation, rng):
     layer = keras.layers.Conv2D(8, 3, activation="relu", padding="same")
     x = rng.standard_normal((4, 12, 12, 6)).astype("float32")

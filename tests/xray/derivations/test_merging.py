@@ -60,6 +60,20 @@ def test_concatenate_matches_keras(call_layer, check_derivation, rng, axis):
     check_derivation(call_layer(keras.layers.Concatenate(axis, dtype="float64"), {"inputs": inputs}))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (keras.layers.Flatten(dtype="float64"), (2, 3, 4)),
+        (keras.layers.Flatten(dtype="float64"), (2, 3)),
+        (keras.layers.Reshape((6, 2), dtype="float64"), (2, 3, 4)),
+        (keras.layers.Reshape((-1,), dtype="float64"), (2, 3, 2, 2, 1)),
+    ],
+    ids=["sequence", "vector", "reshape", "unknown size"],
+)
+def test_shapes_match_keras(call_layer, check_derivation, rng, layer, shape):
+    check_derivation(call_layer(layer, {"inputs": rng.standard_normal(shape)}))
+
+
 def test_identity_matches_keras(call_layer, check_derivation, rng):
     check_derivation(call_layer(keras.layers.Identity(dtype="float64"), {"inputs": rng.standard_normal((2, 3))}))
 

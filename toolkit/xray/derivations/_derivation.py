@@ -136,7 +136,8 @@ class Derivation:
         return {key: self._values[symbol] for key, symbol in self.graph.updated.items()}
 
     def _gradient_of(self, symbol: Symbol | None) -> np.ndarray | None:
-        if symbol is None or not symbol.has_gradient or not self._seeds:
+        differentiated = self.call.dlogits is not None or any(dy is not None for dy in self.call.dy)
+        if symbol is None or not symbol.has_gradient or not differentiated:
             return None
         gradient = self._way.gradient_of.get(symbol)
         return np.zeros_like(symbol.value) if gradient is None else self._gradients[gradient]

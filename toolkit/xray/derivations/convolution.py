@@ -8,12 +8,10 @@ from toolkit.errors import ToolkitError
 from toolkit.scratch._windows import Pair, Windows
 from toolkit.xray._calls import LayerCall
 from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
-from toolkit.xray.derivations._names import axes_of
 from toolkit.xray.derivations.dense import weighted
 from toolkit.xray.derivations.operations import (
     Mean,
     Product,
-    Reshape,
     SlideWindows,
     WeightedSum,
     WindowMaximum,
@@ -89,25 +87,3 @@ def global_average_pooling1d(call: LayerCall, g: Graph) -> Symbol:
     with np.errstate(invalid="ignore"):  # where no step counts Keras too has 0/0
         w = g.constant("w", m / m.sum(axis=1, keepdims=True), ("N", "T", "1"))
     return g.let("y", WeightedSum((1,), call.layer.keepdims)(x, w))
-
-
-# ---------------------------------------------------------------------- shapes
-
-
-def flatten(call: LayerCall, g: Graph) -> Symbol:
-    """All numbers of a sample in one row."""
-    if call.inputs[0].ndim > 2:
-        _needs_channels_last(call)
-    return _reshape(call, g, "M")
-
-
-def reshape(call: LayerCall, g: Graph) -> Symbol:
-    """The numbers of a sample in another shape."""
-    return _reshape(call, g, "M")
-
-
-def _reshape(call: LayerCall, g: Graph, last: str) -> Symbol:
-    shape = call.outputs[0].shape
-    x = g.input("x", axes_of(call.inputs[0].ndim))
-    inner = ("M",) if len(shape) == 2 else tuple(f"M_{{{k}}}" for k in range(1, len(shape)))
-    return g.let("y", Reshape(shape)(x), axes=("N", *inner))

@@ -1,4 +1,4 @@
-"""Layers that make one output out of several inputs."""
+"""Layers that make one output out of several inputs, and those that only change a shape."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from toolkit.xray._calls import LayerCall
 from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol, refuse_misplaced_sum
 from toolkit.xray.derivations._names import axes_of
-from toolkit.xray.derivations.operations import Add, Concatenate, Hadamard, Same, Scale, Subtract
+from toolkit.xray.derivations.operations import Add, Concatenate, Hadamard, Reshape, Same, Scale, Subtract
 
 
 def add(call: LayerCall, g: Graph) -> Symbol:
@@ -72,3 +72,21 @@ def _inputs(call: LayerCall, g: Graph) -> list[Symbol]:
         axes = ["1" if n == 1 != whole else letter for n, whole, letter in zip(x.shape, lengths, letters)]
         inputs.append(g.input(f"x_{k + 1}", axes, k))
     return inputs
+
+
+# ---------------------------------------------------------------------- shapes
+
+
+def flatten(call: LayerCall, g: Graph) -> Symbol:
+    """All numbers of a sample in one row."""
+    if call.inputs[0].ndim > 2 and call.layer.data_format != "channels_last":
+        raise NotDerivedError("images with their channels first")
+    return reshape(call, g)
+
+
+def reshape(call: LayerCall, g: Graph) -> Symbol:
+    """The numbers of a sample in another shape."""
+    shape = call.outputs[0].shape
+    x = g.input("x", axes_of(call.inputs[0].ndim))
+    inner = ("M",) if len(shape) == 2 else tuple(f"M_{{{k}}}" for k in range(1, len(shape)))
+    return g.let("y", Reshape(shape)(x), axes=("N", *inner))

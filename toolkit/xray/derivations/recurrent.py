@@ -204,5 +204,7 @@ def _refuse_options(call: LayerCall, states: int) -> None:
         raise NotDerivedError("a stateful layer, which begins where the last batch ended")
     if call.training and (layer.dropout or layer.recurrent_dropout):
         raise NotDerivedError("dropout inside a recurrent layer")
+    if call.mask is not None and layer.unroll and layer.go_backwards and layer.zero_output_for_mask:
+        raise NotDerivedError("an unrolled layer that goes backwards with zeros for padding: Keras mixes up its steps")
     if "initial_state" in call.input_names and call.input_names != ("sequences", *["initial_state"] * states):
         raise NotDerivedError("an initial state of some states only")

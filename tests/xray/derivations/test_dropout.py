@@ -10,9 +10,9 @@ from toolkit.xray.derivations import derive, why_not
 
 
 @pytest.mark.parametrize("noise_shape", [None, (None, 1, 5)])
-@pytest.mark.parametrize("seed", [None, 3])
-def test_dropout_draws_the_same_mask_as_keras(call_layer, check_derivation, rng, noise_shape, seed):
-    layer = keras.layers.Dropout(0.4, noise_shape, seed, dtype="float64")
+@pytest.mark.parametrize("own_seed", [None, 3])
+def test_dropout_draws_the_same_mask_as_keras(call_layer, check_derivation, rng, noise_shape, own_seed):
+    layer = keras.layers.Dropout(0.4, noise_shape, own_seed, dtype="float64")
     for _ in range(2):  # the second call draws another mask
         call = call_layer(layer, {"inputs": 1 + rng.random((3, 4, 5))}, training=True)
         derivation = check_derivation(call)

@@ -29,7 +29,8 @@ from toolkit.xray.derivations import (
     recurrent,
 )
 from toolkit.xray.derivations._derivation import Autodiff, Derivation
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, Symbol
+from toolkit.xray.derivations._refusals import NotDerivedError
 
 __all__ = ["DERIVATIONS", "Autodiff", "Derivation", "derive", "why_not"]
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from toolkit.scratch._layer import keras_constant
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol, refuse_misplaced_sum
+from toolkit.xray.derivations._graph import Graph, Symbol
+from toolkit.xray.derivations._refusals import NotDerivedError, refuse_misplaced_sum
 from toolkit.xray.derivations.dropout import dropout_mask
 from toolkit.xray.derivations.operations import (
     Add,

@@ -7,7 +7,8 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.scratch._windows import Pair, Windows
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, Symbol
+from toolkit.xray.derivations._refusals import NotDerivedError
 from toolkit.xray.derivations.dense import weighted
 from toolkit.xray.derivations.operations import (
     Mean,

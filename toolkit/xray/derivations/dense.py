@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, Symbol
 from toolkit.xray.derivations._names import axes_of
+from toolkit.xray.derivations._refusals import NotDerivedError
 from toolkit.xray.derivations.operations import (
     CURVES,
     Activation,

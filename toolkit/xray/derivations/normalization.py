@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, Symbol
 from toolkit.xray.derivations._names import axes_of
+from toolkit.xray.derivations._refusals import NotDerivedError
 from toolkit.xray.derivations.operations import (
     Add,
     Deviation,

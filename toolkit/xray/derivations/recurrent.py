@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from toolkit.xray._calls import LayerCall
-from toolkit.xray.derivations._graph import Graph, NotDerivedError, Symbol
+from toolkit.xray.derivations._graph import Graph, Symbol
+from toolkit.xray.derivations._refusals import NotDerivedError
 from toolkit.xray.derivations.dense import operation_of
 from toolkit.xray.derivations.operations import (
     Affine,

@@ -195,10 +195,12 @@ def test_a_moving_average_of_the_weights_matches_model_fit(build, x, y):
         np.testing.assert_array_equal(w, twin)
 
 
+# Keras says this of every data set whose length it cannot know beforehand.
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
 @pytest.mark.parametrize("known_length", [True, False])
 def test_data_sets_match_model_fit(known_length, build, x, y, assert_same_weights):
     def batches():
-        dataset = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(50, seed=3).batch(16)
+        dataset = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
         return dataset if known_length else dataset.filter(lambda x, y: True)
 
     ours, plain = build(), build()

@@ -24,7 +24,7 @@ class LayerCall:
         layer: the layer itself, for its settings (of ``keras.ops`` in a functional model, the operation). Its variables
             have been put back to what they were before the step, so take the numbers from here.
         path: of the layer in the model, by the names on the way: ``"encoder/lstm"``. One layer has one path, that of
-            its first call.
+            its first call; the model's own is its name.
         index: which call of this layer it is, from 0; a shared layer has several.
         inputs: the tensors that the call got, in the order of its arguments, lists flattened, masks left out. Numbers
             of any type: token ids are integers. The same tensor given twice stands here twice.
@@ -86,6 +86,12 @@ class LayerCall:
     def kind(self) -> str:
         """The class of the layer, ``"LSTM"``."""
         return type(self.layer).__name__
+
+    @property
+    def only_masks(self) -> bool:
+        """Whether this is an operation by which Keras computes a mask: no layer, and only yes and no comes out."""
+        layer = hasattr(self.layer, "get_weights")
+        return not layer and bool(self.outputs) and all(y.dtype == bool for y in self.outputs)
 
     @property
     def mask(self) -> Any:

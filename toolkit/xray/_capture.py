@@ -149,7 +149,7 @@ def _forward(model: keras.Model, watch: Watch, x: Any, training: bool) -> Any:
         if watch.refusal is not None:
             raise watch.refusal from None
         call = watch.open[-1] if watch.open else None
-        where = f"trace, layer {call.path!r}" if call and call.path else f"trace, model {model.name!r}"
+        where = f"trace, layer {call.path!r}" if len(watch.open) > 1 else f"trace, model {model.name!r}"
         shapes = [tuple(tensor.shape) for tensor in (call.inputs if call else keras.tree.flatten(x))]
         kind = ShapeError if isinstance(error, ValueError | tf.errors.InvalidArgumentError) else UnsupportedError
         received = f"inputs of shape {', '.join(map(str, shapes))}; {type(error).__name__}: {first_line(error)}"
@@ -235,6 +235,9 @@ def _layer_call(
     call: Watched, arrays: _Arrays, values: Mapping[int, np.ndarray], gradients: Mapping[int, np.ndarray]
 ) -> LayerCall:
     variables = own_weights(call)
+    if call.parts:  # a layer inside that was not called has no part in this step, unless its weights were used
+        direct = direct_weights(call.operation)
+        variables = [v for v in variables if id(v) in direct or id(v) in gradients]
     names = short_names(variables, call.operation)
     before = {key: arrays.of(tensor) for key, tensor in call.before.items()}
     after = {key: arrays.of(tensor) for key, tensor in call.after.items()}
@@ -273,6 +276,11 @@ def own_weights(call: Watched) -> list[keras.Variable]:
     return [v for v in weights if id(v) not in inside]
 
 
+def direct_weights(layer: keras.Layer) -> set[int]:
+    """The ``id`` of the weights that belong to the layer itself, and to none of the layers that it holds."""
+    return {id(v) for v in (*layer._trainable_variables, *layer._non_trainable_variables)}
+
+
 def short_names(variables: list[keras.Variable], operation: keras.Operation) -> dict[str, keras.Variable]:
     """The variables by the shortest end of their paths that is theirs alone: ``"kernel"``, ``"query/kernel"``."""
     names: dict[str, keras.Variable] = {}
@@ -297,7 +305,9 @@ def _weights(
     names: dict[int, str] = {}
     for call in watch.calls:
         for name, v in short_names(own_weights(call), call.operation).items():
-            names.setdefault(id(v), f"{call.path}/{name}" if call.path else name)
+            # Of a layer that was not called, the model knows the weights only by the way to them.
+            inside = call.parts and id(v) not in direct_weights(call.operation)
+            names.setdefault(id(v), v.path.removeprefix(f"{model.name}/") if inside else f"{call.path}/{name}")
     found = []
     for v in model.trainable_variables:
         _, penalty = penalties.get(id(v), (0, None))
@@ -308,5 +318,7 @@ def _weights(
                 slices.indices.numpy().ravel(), slices.values.numpy().reshape(-1, v.shape[1]), v.shape
             )
         gradient = sum(parts[1:], parts[0]) if parts else None
+        if len(parts) > 1:
+            gradient.flags.writeable = False
         found.append(Weight(names.get(id(v), v.path), v, values[id(v)], gradient, penalty, rows))
     return tuple(found)

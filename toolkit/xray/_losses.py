@@ -15,6 +15,7 @@ from keras.src.trainers.compile_utils import CompileLoss
 
 from toolkit.errors import InvalidValueError, ShapeError, ToolkitError
 from toolkit.xray._loss_formulas import Formula, formula_of, is_sparse, targets
+from toolkit.xray._state import array_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +97,12 @@ class WatchedTerm:
             name=self.name,
             loss=self.loss,
             scale=self.scale,
-            y=self.y.numpy(),
-            y_pred=self.y_pred.numpy(),
+            y=array_of(self.y),
+            y_pred=array_of(self.y_pred),
             weights=self._weights(),
             # Keras leaves the logits behind where it has to convert the output first.
-            logits=None if dlogits is None else self.logits.numpy(),
-            value=np.asarray(self.value.numpy()),
+            logits=None if dlogits is None else array_of(self.logits),
+            value=array_of(self.value),
             dy=dy,
             dlogits=dlogits,
         )

@@ -71,6 +71,12 @@ class Tensor:
     axes: tuple[str, ...] = ()
     latex: str = ""
 
+    def __post_init__(self) -> None:
+        if self.value.flags.writeable:
+            value = self.value.view()
+            value.flags.writeable = False
+            object.__setattr__(self, "value", value)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of its axes."""

@@ -21,8 +21,9 @@ def derivation_of(call: LayerCall) -> Derivation | None:
 
 
 def shown(capture: Capture) -> list[LayerCall]:
-    """The calls that are steps: all but the model's own, unless it holds weights or does the work itself."""
+    """The calls that are steps: not the arithmetic of masks, nor the model's own unless it has weights of its own."""
     *inner, model = capture.calls
+    inner = [call for call in inner if not call.only_masks]
     return [*inner, model] if model.weights or not inner else inner
 
 
@@ -60,12 +61,14 @@ def _step(
     lines = equations.forward if forward else equations.backward
     if not forward and call.dlogits is not None and derivation is not None:
         lines = [line for line in lines if not line.startswith("dz")] or [r"dz = \frac{\partial L}{\partial z}"]
+    if names.outputs and names.outputs[0].name == "z":  # a layer without an activation ends in z
+        lines = [line for line in lines if not line.startswith(("a = f(z)", "dz = da"))]
     opened = None
     if derivation is not None:
         opened = (lambda: derivation.forward) if forward else (lambda: derivation.backward)
     return Step(
         phase=phase,
-        layer=call.path or call.layer.name,
+        layer=call.path,
         kind=call.kind,
         call=call.index,
         title="output" if forward else "gradients",

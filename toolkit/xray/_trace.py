@@ -181,12 +181,12 @@ class Trace:
         ids = {-1 - k: f"input {k + 1}" for k in range(len(seen.x))}
         edges = []
         for number, (call, sources) in enumerate(zip(seen.calls, seen.sources)):
-            if call.parts:
+            if call.parts or call.only_masks:
                 continue
-            ids[number] = node_id(call.path or self.name, call.index)
+            ids[number] = node_id(call.path, call.index)
             name = call.path if call.calls == 1 else f"{call.path} ({call.index + 1})"
             shape = ", ".join(str(y.shape) for y in call.outputs)
-            nodes.append({"id": ids[number], "name": name or self.name, "kind": call.kind, "shape": shape})
+            nodes.append({"id": ids[number], "name": name, "kind": call.kind, "shape": shape})
             edges += [(ids[source], ids[number]) for source in sorted(sources) if source in ids]
         return {"nodes": nodes, "edges": edges}
 

@@ -90,7 +90,7 @@ class Update:
             f", {name} = {value:g}" for name, value in (self.rule.constants if self.rule else {}).items()
         )
         lines = [f"{self.kind}, step {self.step}{constants}{', ' + self.clipping if self.clipping else ''}"]
-        lines += [f"  {line.title}: {line.equation}" for line in (self.rule.lines if self.rule else ())]
+        lines += [f"  {line.title}: {line.equation}" for line in (self.rule.lines_for(True) if self.rule else ())]
         for w in self.weights:
             change = np.linalg.norm((w.after - w.before).astype("float64").ravel())
             gradient = np.linalg.norm(w.gradient.astype("float64").ravel())
@@ -115,7 +115,6 @@ class OptimizerState:
         self._kind, self._config = type(known), known.get_config()
         self._values = [v.numpy() for v in known.variables] if known.built else None
         self._decays = known._use_weight_decay if known.weight_decay else None
-        self._kept = {id(v): bool(self._decays(v)) for v in known._trainable_variables} if self._decays else {}
         self.name = known.name
 
     def take(self, weights: tuple[Weight, ...]) -> Update:
@@ -144,7 +143,8 @@ class OptimizerState:
 
     def _clone(self, weights: tuple[Weight, ...], copies: list[keras.Variable]) -> keras.Optimizer:
         optimizer = self._kind.from_config(self._config)
-        spared = [c for w, c in zip(weights, copies) if self._decays and not self._kept.get(id(w.variable), True)]
+        # As in training, Keras asks by the TensorFlow variable, whose name is the whole path.
+        spared = [c for w, c in zip(weights, copies) if self._decays and not self._decays(w.variable._value)]
         if spared:
             optimizer.exclude_from_weight_decay(var_list=spared)
         optimizer.build(copies)
@@ -210,7 +210,7 @@ def _one(
         note = f"No derivation: {type(constraint).__name__} changes the weight after the step."
     elif isinstance(rule, Rule):
         given = rule.constants | {"t": step, "w": weight.value, "g": np.asarray(clipped)} | before
-        lines = tuple(line for line in rule.lines if line.result != "w_tilde" or optimizer._use_weight_decay(copy))
+        lines = rule.lines_for(optimizer._use_weight_decay(copy))
         given |= {line.result: line.compute(given) for line in lines if line.scalar}
         if weight.rows is not None:
             given["g_squared"] = np.asarray(square(clipped))

@@ -3,7 +3,7 @@ r"""The update rules of the optimisers, line by line: LaTeX beside NumPy. A prim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -33,16 +33,25 @@ class Rule:
     """How an optimiser changes a weight w with the gradient g.
 
     Attributes:
-        lines: in the order in which they are computed; the last one gives ``w_new``.
+        lines: in the order in which they are computed, without weight decay; the last one gives ``w_new``.
+        decays: whether weights decay first.
         constants: the optimiser's settings by their symbols.
         slots: which running average of Keras is which symbol: ``{"m": "_momentums"}``.
         source: where the method was published.
     """
 
     lines: tuple[Line, ...]
+    decays: bool
     constants: Mapping[str, float]
     slots: Mapping[str, str]
     source: str
+
+    def lines_for(self, decays: bool) -> tuple[Line, ...]:
+        """The lines for a weight that decays, or for one that is spared."""
+        if not (decays and self.decays):
+            return self.lines
+        *lines, step = self.lines
+        return (_DECAY, *lines, replace(step, equation=step.equation.replace("= w", r"= \tilde w", 1)))
 
 
 def rule_of(optimizer: keras.Optimizer) -> Rule | str:
@@ -65,8 +74,7 @@ def rule_of(optimizer: keras.Optimizer) -> Rule | str:
     constants = {"alpha": float(optimizer.learning_rate)} | constants
     if optimizer.weight_decay:
         constants["lambda"] = keras_constant(optimizer.weight_decay)
-        lines = (_DECAY, *lines)
-    return Rule(tuple(lines), constants, slots, source)
+    return Rule(tuple(lines), bool(optimizer.weight_decay), constants, slots, source)
 
 
 _Parts = tuple[tuple[Line, ...], dict[str, float], dict[str, str], str]
@@ -82,7 +90,7 @@ _DECAY = Line(
 
 def _start(n: Numbers) -> np.ndarray:
     """The weight that the step starts from: with weight decay, what is left of it."""
-    return n.get("w_tilde", n["w"])
+    return n["w_tilde"] if "w_tilde" in n else n["w"]
 
 
 def _sgd(optimizer: keras.optimizers.SGD) -> _Parts:
@@ -114,7 +122,7 @@ def _mean_square(name: str) -> Line:
         rf"v' = {symbol} v + (1 - {symbol}) g^2",
         "v_new",
         "v'",
-        lambda n: n[name] * n["v"] + (1 - n[name]) * n.get("g_squared", n["g"] ** 2),
+        lambda n: n[name] * n["v"] + (1 - n[name]) * (n["g_squared"] if "g_squared" in n else n["g"] ** 2),
     )
 
 

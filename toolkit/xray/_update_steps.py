@@ -55,14 +55,28 @@ def _weight_step(update: Update, weight: WeightUpdate) -> Step:
     )
 
 
+class _Asked(dict):
+    """Numbers that remember which of them a line used."""
+
+    def __init__(self, numbers: Mapping[str, np.ndarray]) -> None:
+        super().__init__(numbers)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
 def _lines(update: Update, weight: WeightUpdate) -> Iterable[Step]:
     path, everything = weight.name.rpartition("/")[0], weight.numbers
     if update.clipping:
         numbers = {"dw": weight.gradient, "g": everything["g"]}
         yield _line(path, update.kind, "clipping", r"g = \operatorname{clip}(dw)", numbers, update.clipping)
     for line in weight.lines:
-        used = {name: value for name, value in everything.items() if _LATEX.get(name, name) in line.equation}
-        numbers = {name: value for name, value in used.items() if name not in (line.result, "g_squared")}
+        asked = _Asked(everything)
+        line.compute(asked)
+        used = {"g" if name == "g_squared" else name for name in asked.names}
+        numbers = {name: value for name, value in everything.items() if name in used}
         numbers[line.result] = everything[line.result]
         yield _line(path, update.kind, line.title, line.equation, numbers, "")
 

@@ -12,12 +12,13 @@ import tensorflow as tf
 
 from toolkit.errors import GradientMismatchError
 from toolkit.xray._calls import LayerCall
-from toolkit.xray._capture import Capture
+from toolkit.xray._capture import Capture, Weight
 from toolkit.xray._losses import WatchedLoss
 from toolkit.xray._naming import Names, names_of
 from toolkit.xray._redo import Redone, redo
 from toolkit.xray._state import put_values, unchanged, variables_of
 from toolkit.xray._steps import derivation_of
+from toolkit.xray._watch import functions_run_eagerly
 from toolkit.xray.derivations import Derivation
 from toolkit.xray.derivations.operations import Mean, WeightedSum
 
@@ -144,7 +145,7 @@ def difference(value: Any, reference: Any, scale: float = 0.0) -> float:
 def _check(
     call: LayerCall | str, tensor: str, what: str, value: Any, reference: Any, *, scale: float = 0.0, dtype: Any = None
 ) -> Check:
-    layer, index = (call, 0) if isinstance(call, str) else (call.path or call.layer.name, call.index)
+    layer, index = (call, 0) if isinstance(call, str) else (call.path, call.index)
     limit = TOLERANCES.get(str(dtype if dtype is not None else np.asarray(reference).dtype), 0.0)
     shape = np.shape(reference)
     return Check(layer, index, tensor, what, shape, difference(value, reference, scale), limit)
@@ -157,34 +158,60 @@ def _run_again(seen: Capture) -> Iterator[Check]:
     what = "watched, with unwatched"
     flat = [t for t in keras.tree.flatten(seen.structure) if isinstance(t, tf.Tensor)]
     floats = [t for t in flat if t.dtype.is_floating]
-    variables = [w.variable._value for w in seen.weights]
-    with tf.GradientTape() as tape:
-        tape.watch(floats)
-        outputs = seen.model(seen.structure, training=seen.training)
-        total = None
-        if seen.loss is not None:
-            loss = WatchedLoss(seen.loss._user_loss, seen.loss._user_loss_weights, seen.loss.output_names)
-            value = loss(seen.y, outputs, seen.sample_weight)
-            total = value + sum(tf.cast(tf.reduce_sum(each), value.dtype) for each in seen.model.losses)
+    outputs, total, gradients = _unwatched(seen, floats)
+    if any(g is None and w.gradient is not None for g, w in zip(gradients, seen.weights)):
+        # TensorFlow loses weights that were made inside a compiled function when it runs that function by itself.
+        put_values(variables_of(seen.model), seen.values)
+        with functions_run_eagerly(True):
+            outputs, total, gradients = _unwatched(seen, floats)
     root = seen.calls[-1]
     for k, (again, output) in enumerate(zip(keras.tree.flatten(outputs), root.outputs)):
         yield _check(_WHOLE, f"output {k + 1}", what, output, again.numpy())
     if total is None:
         return
     yield _check(_WHOLE, "L", what, seen.total, total.numpy())
-    gradients = tape.gradient(total, [*variables, *floats])
     scales = _scales(seen.calls)
     for weight, gradient in zip(seen.weights, gradients):
-        if gradient is not None or weight.gradient is not None:
-            shown = np.zeros(weight.value.shape) if weight.gradient is None else weight.gradient
-            reference = _array(gradient, shown)
-            yield _check(_WHOLE, weight.name, what, shown, reference, scale=scales.get(id(weight.variable), 0.0))
+        shown = _shown(seen, weight)
+        if gradient is not None or shown:
+            reference = _array(gradient, weight.value)
+            scale = scales.get(id(weight.variable), 0.0)
+            checks = [
+                _check(_WHOLE, weight.name, what, value, reference, scale=scale) for value in shown or [0 * reference]
+            ]
+            yield max(checks, key=lambda check: check.error)
     shown_dx = [dx for x, dx in zip(flat, seen.dx) if x.dtype.is_floating]
-    for k, (dx, gradient) in enumerate(zip(shown_dx, gradients[len(variables) :])):
+    for k, (dx, gradient) in enumerate(zip(shown_dx, gradients[len(seen.weights) :])):
         if gradient is not None or dx is not None:
             # Inputs in float64 may go through a model in float32.
             loosest = max((str(y.dtype) for y in root.outputs), key=lambda name: TOLERANCES.get(name, 0.0))
             yield _check(_WHOLE, f"dx_{k + 1}", what, 0 if dx is None else dx, _array(gradient, dx), dtype=loosest)
+
+
+def _unwatched(seen: Capture, floats: list[tf.Tensor]) -> tuple[Any, tf.Tensor | None, list]:
+    """Outputs, loss, and its gradients with respect to all weights and inputs, as anybody would compute them."""
+    with tf.GradientTape() as tape:
+        tape.watch(floats)
+        outputs = seen.model(seen.structure, training=seen.training)
+        if seen.loss is None:
+            return outputs, None, []
+        loss = WatchedLoss(seen.loss._user_loss, seen.loss._user_loss_weights, seen.loss.output_names)
+        value = loss(seen.y, outputs, seen.sample_weight)
+        total = value + sum(tf.cast(tf.reduce_sum(each), value.dtype) for each in seen.model.losses)
+    return outputs, total, tape.gradient(total, [*(w.variable._value for w in seen.weights), *floats])
+
+
+def _shown(seen: Capture, weight: Weight) -> list[np.ndarray]:
+    """The gradient of a weight wherever a trace shows it: in the update, and in the calls without the regulariser."""
+    penalty = 0 if weight.penalty is None else weight.penalty
+    keys = {key for call in seen.calls for key, v in call.variables.items() if v is weight.variable}
+    found = [
+        call.gradients[key] + penalty
+        for call in seen.calls
+        for key in keys
+        if call.variables.get(key) is weight.variable and key in call.gradients
+    ]
+    return found if weight.gradient is None else [weight.gradient, *found]
 
 
 def _array(gradient: Any, like: Any) -> np.ndarray:

@@ -112,15 +112,17 @@ class Watch:
     def _see(self, operation: keras.Operation, call: Any, args: tuple, kwargs: dict) -> Any:
         seen, bound = self._begin(operation, args, kwargs)
         self.open.append(seen)  # and stays there if the call fails: that is where it happened
-        if is_leaf(operation):
-            self._in_leaf = True
-            try:
-                with self._following(False):  # inside a layer nobody asks, and each operation would take longer
-                    outputs = call(operation, *bound.args, **bound.kwargs)
-            finally:
-                self._in_leaf = False
-        else:
-            outputs = call(operation, *bound.args, **bound.kwargs)
+        # Inside a compiled function nothing could be seen. Keras's own are left alone: some need to be compiled.
+        with functions_run_eagerly(not type(operation).__module__.startswith("keras.")):
+            if is_leaf(operation):
+                self._in_leaf = True
+                try:
+                    with self._following(False):  # inside a layer nobody asks, and each operation would take longer
+                        outputs = call(operation, *bound.args, **bound.kwargs)
+                finally:
+                    self._in_leaf = False
+            else:
+                outputs = call(operation, *bound.args, **bound.kwargs)
         self.open.pop()
         return self._end(seen, outputs)
 
@@ -173,10 +175,12 @@ class Watch:
             if not is_tensor(copy):
                 continue
             seen.outputs.append(copy)
-            if not seen.parts:
-                self._origins[id(copy)] = frozenset({number})
+            if seen.parts:
+                continue
+            only_masks = original.dtype.is_bool and not isinstance(seen.operation, keras.Layer)
+            self._origins[id(copy)] = seen.sources if only_masks else frozenset({number})
             logits = getattr(original, "_keras_logits", None)
-            if logits is not None and id(logits) not in inputs_logits and not seen.parts:
+            if logits is not None and id(logits) not in inputs_logits:
                 seen.logits = logits
         return copies
 
@@ -227,6 +231,19 @@ class Watch:
             yield
         finally:
             switches[1](self._follow)
+
+
+@contextmanager
+def functions_run_eagerly(eagerly: bool) -> Iterator[None]:
+    """Inside, ``tf.function`` runs the Python function itself, or not."""
+    before = tf.config.functions_run_eagerly()
+    if eagerly != before:
+        tf.config.run_functions_eagerly(eagerly)
+    try:
+        yield
+    finally:
+        if eagerly != before:
+            tf.config.run_functions_eagerly(before)
 
 
 def is_tensor(value: Any) -> bool:

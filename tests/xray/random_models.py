@@ -56,7 +56,9 @@ class _Maker:
         kinds = self.rng.choice(sorted(INPUTS), size=int(self.rng.integers(1, 4)), replace=False)
         inputs = []
         for kind in kinds:
-            tensor = keras.Input(INPUTS[kind], name=str(kind), dtype="int32" if kind == "words" else None)
+            tensor = keras.Input(
+                INPUTS[kind], name=str(kind), dtype="int32" if kind == "words" else keras.config.dtype_policy().name
+            )
             inputs.append(tensor)
             self.tensors.append(self.embedding(tensor) if kind == "words" else tensor)
         for _ in range(int(self.rng.integers(2, 8))):

@@ -317,3 +317,14 @@ def test_operators_of_functional_models_are_steps(rng):
     assert [step.kind for step in t.steps if step.phase == "forward"] == ["Dense", "Tanh", "Add"]
     assert ("input 1", t.network["nodes"][-1]["id"]) in t.network["edges"]
     t.verify()
+
+
+def test_a_model_that_reads_text(rng):
+    vocabulary = layers.TextVectorization(output_sequence_length=4, vocabulary=["deep", "learning", "step"], name="ids")
+    model = keras.Sequential([keras.Input((), dtype="string"), vocabulary, layers.Embedding(6, 3), layers.Flatten()])
+    model.add(layers.Dense(2, "softmax"))
+    t = xray.trace(model, ["deep learning", "step by step"], [0, 1], loss="sparse_categorical_crossentropy")
+    assert t.verify().worst.error <= 1e-5
+    np.testing.assert_array_equal(t.calls[0].outputs[0], [[2, 3, 0, 0], [4, 1, 4, 0]])
+    assert t.samples == 2
+    assert t.network["nodes"][0]["shape"] == "(2,)"

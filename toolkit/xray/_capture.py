@@ -16,7 +16,7 @@ from toolkit.scratch._sparse_gradient import SparseGradient
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._losses import LossTerm, WatchedLoss, first_line, loss_failure
 from toolkit.xray._state import Variable, array_of, layers_of, unchanged
-from toolkit.xray._watch import Watch, Watched, is_tensor
+from toolkit.xray._watch import Watch, Watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ def capture(
         training: whether layers work as in training.
     """
     with unchanged(model) as values:
-        inputs = [tensor for tensor in keras.tree.flatten(x) if is_tensor(tensor)]
+        inputs = keras.tree.flatten(x)
         watch = Watch(model, training)
         watch.name_inputs(inputs)
         with tf.GradientTape() as tape:

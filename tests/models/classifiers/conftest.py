@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from toolkit.models import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
+from toolkit.models.classifiers import NeuralClassifier
 
 WORDS = {"good": "fine great lovely superb", "bad": "dull poor awful boring"}
 
@@ -64,3 +65,15 @@ def classifier(kind):
 @pytest.fixture
 def samples(kind):
     return KINDS[kind][1]()
+
+
+@pytest.fixture
+def steps_run_by_python(monkeypatch):
+    """For fits of one epoch, which take TensorFlow longer to compile than to run."""
+    make_model = NeuralClassifier._make_model
+
+    def make_uncompiled(self, sample_shape):
+        make_model(self, sample_shape)
+        self.model_.run_eagerly = True
+
+    monkeypatch.setattr(NeuralClassifier, "_make_model", make_uncompiled)

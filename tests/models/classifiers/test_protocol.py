@@ -17,6 +17,8 @@ from toolkit import training
 from toolkit.errors import InvalidValueError
 from toolkit.models import TabularClassifier
 
+few_steps = pytest.mark.usefixtures("steps_run_by_python")
+
 
 def test_learns_raw_input_and_string_labels(classifier, samples):
     X, y = samples
@@ -29,6 +31,7 @@ def test_learns_raw_input_and_string_labels(classifier, samples):
     assert classifier.predict(X[:5]).dtype == classifier.classes_.dtype
 
 
+@few_steps
 def test_predict_leaves_everything_as_it_was(classifier, samples):
     X, y = samples
     classifier.set_params(epochs=1).fit(X, y)
@@ -40,6 +43,7 @@ def test_predict_leaves_everything_as_it_was(classifier, samples):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@few_steps
 def test_order_and_number_of_samples_do_not_matter(classifier, samples):
     X, y = samples
     classifier.set_params(epochs=1).fit(X, y)
@@ -61,6 +65,7 @@ def test_one_seed_one_result_and_fit_starts_afresh(classifier, samples):
     assert not np.array_equal(first[0], different[0])
 
 
+@few_steps
 def test_clone_keeps_settings_and_forgets_what_was_learned(classifier, samples):
     X, y = samples
     classifier.set_params(epochs=1).fit(X, y)
@@ -70,6 +75,7 @@ def test_clone_keeps_settings_and_forgets_what_was_learned(classifier, samples):
         twin.predict(X)
 
 
+@few_steps
 def test_pickle_and_copy_predict_the_same(classifier, samples):
     X, y = samples
     expected = classifier.set_params(epochs=1).fit(X, y).predict_proba(X)
@@ -80,12 +86,12 @@ def test_pickle_and_copy_predict_the_same(classifier, samples):
 def test_cross_validation_and_search(classifier, samples):
     X, y = samples
     assert cross_val_score(classifier, X, y, cv=2).mean() > 0.8
-    search = GridSearchCV(classifier.set_params(epochs=2), {"learning_rate": [0.02, 1e-6]}, cv=2)
-    search.fit(X, y)
+    search = GridSearchCV(classifier.set_params(epochs=2), {"learning_rate": [0.02, 1e-6]}, cv=2).fit(X, y)
     assert search.best_params_ == {"learning_rate": 0.02}
     assert search.best_estimator_.predict(X[:2]).shape == (2,)
 
 
+@few_steps
 def test_last_step_of_a_pipeline(classifier, samples):
     X, y = samples
     pipeline = Pipeline([("raw", "passthrough"), ("network", classifier)])
@@ -104,6 +110,7 @@ def test_partial_fit_goes_on_training(classifier, samples):
     assert classifier.score(X, y) > 0.9
 
 
+@few_steps
 def test_partial_fit_knows_labels_that_have_not_come_yet(classifier, samples):
     X, y = samples
     few = np.flatnonzero(y == y[0])[:4]
@@ -112,6 +119,7 @@ def test_partial_fit_knows_labels_that_have_not_come_yet(classifier, samples):
     assert classifier.predict_proba(part).shape == (4, 2)
 
 
+@few_steps
 def test_partial_fit_errors(classifier, samples):
     X, y = samples
     with pytest.raises(InvalidValueError, match="classes at the first call"):
@@ -135,6 +143,7 @@ def test_bad_input_errors(classifier, samples):
         clone(classifier).predict(X)
 
 
+@few_steps
 def test_series_of_labels_and_whole_numbers(classifier, samples):
     X, y = samples
     numbers = pd.Series(np.where(y == y[0], 5, -2))
@@ -170,6 +179,7 @@ def quick():
 X, Y = np.random.default_rng(0).normal(size=(12, 3)), np.arange(12) % 3
 
 
+@few_steps
 @pytest.mark.parametrize(
     "labels",
     [

@@ -55,11 +55,18 @@ def rewrite(path, change):
             archive.writestr(name, content)
 
 
-@pytest.fixture
-def archive(tmp_path):
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
     X, y = np.random.default_rng(0).normal(size=(12, 3)), np.arange(12) % 2
-    path = tmp_path / "table.zip"
+    path = tmp_path_factory.mktemp("saved") / "table.zip"
     TabularClassifier((4,), epochs=1, verbose=False).fit(X, y).save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def archive(content, tmp_path):
+    path = tmp_path / "table.zip"
+    path.write_bytes(content)
     return path
 
 

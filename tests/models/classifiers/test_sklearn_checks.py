@@ -6,7 +6,6 @@ images on the way in; everything behind that, the whole protocol, is the classif
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -40,21 +39,11 @@ class TableAsImages(ImageClassifier):
         return NeuralClassifier.__sklearn_tags__(self)
 
 
-@pytest.fixture(autouse=True)
-def steps_run_by_python(monkeypatch):
-    """The checks fit hundreds of models for one epoch, for which TensorFlow would compile longer than it trains."""
-    compiled = keras.Model.compile
-
-    def compile(self, *args, **options):
-        compiled(self, *args, **options | {"run_eagerly": True})
-
-    monkeypatch.setattr(keras.Model, "compile", compile)
-
-
 QUICK = {"epochs": 1, "verbose": False}
 
 
 # No check is excepted.
+@pytest.mark.usefixtures("steps_run_by_python")
 @parametrize_with_checks(
     [
         TabularClassifier((8,), **QUICK),

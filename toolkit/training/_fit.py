@@ -58,7 +58,9 @@ def fit(
         batch_size: samples a step; a data set brings its own.
         validation_data: ``(x, y)``, ``(x, y, sample_weight)`` or a data set to measure after each epoch.
         validation_split: share of the rows at the end held out for the same purpose.
-        shuffle: whether each epoch has an order of its own; a data set keeps its own order.
+        shuffle: whether each epoch has an order of its own; a data set keeps its own order: epoch k is its k-th
+            iteration. (``model.fit`` passes over some iterations, and ends an epoch of unknown length with a step of
+            no samples.)
         seed: fixes these orders. Initial weights and dropout belong to the model: ``keras.utils.set_random_seed``.
         sample_weight: weight of each sample in the loss.
         class_weight: weight of each class instead, for integer or one-hot targets.

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toolkit import training
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.training._linear_probe import interval_half_width
+
+
+@pytest.fixture
+def blobs(rng):
+    """Three classes in 5 dimensions, 40 training and 20 test samples of each; two axes tell them apart."""
+    centres = np.array([[4.0, 0.0], [-2.0, 3.0], [-2.0, -3.0]])
+
+    def draw(n):
+        y = np.repeat(np.arange(3), n)
+        h = rng.standard_normal((3 * n, 5))
+        h[:, :2] += centres[y]
+        return h, y
+
+    return *draw(40), *draw(20)
+
+
+def test_separable_classes_are_read_out(blobs):
+    result = training.linear_probe(*blobs, per_class=(2, 10, None), seeds=4)
+    assert result.per_class == (2, 10, None)
+    assert result.labels.tolist() == [6, 30, 120]
+    assert result.accuracy.shape == (3, 4)
+    assert result.mean[0] > 0.7
+    assert result.mean[2] > 0.95
+    assert result.half_width[2] == 0  # all labels: no draw
+    assert np.ptp(result.accuracy[0]) > 0  # two labels a class: the draw matters
+
+
+def test_features_without_information_give_chance(rng):
+    y = np.tile(np.arange(3), 100)
+    result = training.linear_probe(rng.standard_normal((300, 4)), y, rng.standard_normal((300, 4)), y)
+    assert abs(result.mean[0] - 1 / 3) < 0.12
+
+
+def test_probe_matches_scikit_learn(blobs):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    h, y, h_test, y_test = blobs
+    twin = make_pipeline(StandardScaler(), LogisticRegression(C=0.1)).fit(h, y)
+    assert training.linear_probe(*blobs, C=0.1).accuracy.item() == twin.score(h_test, y_test)
+
+
+def test_same_seed_same_result_and_scale_does_not_matter(blobs):
+    h, y, h_test, y_test = blobs
+    first = training.linear_probe(*blobs, per_class=3, seeds=(7, 8))
+    again = training.linear_probe(1000 * h + 5, y, 1000 * h_test + 5, y_test, per_class=3, seeds=(7, 8))
+    np.testing.assert_array_equal(first.accuracy, again.accuracy)
+    assert first.accuracy[0, 0] == training.linear_probe(*blobs, per_class=3, seeds=[7]).accuracy.item()
+
+
+def test_larger_draws_contain_the_smaller():
+    from toolkit.training._linear_probe import _drawn
+
+    y = np.array(list("abcabcabcabc"))
+    small, large = _drawn(y, 2, seed=5), _drawn(y, 3, seed=5)
+    assert set(small) < set(large)
+    assert sorted(y[small]) == list("aabbcc")
+    assert set(_drawn(y, 2, seed=5)) != set(_drawn(y, 2, seed=6))
+
+
+def test_images_are_flattened_and_labels_may_be_names(blobs):
+    h, y, h_test, y_test = blobs
+    names = np.array(["left", "up", "down"])
+    as_images = training.linear_probe(h.reshape(-1, 5, 1), names[y], h_test.reshape(-1, 5, 1), names[y_test])
+    assert as_images.mean == training.linear_probe(*blobs).mean
+
+
+def test_interval_matches_hand_example():
+    # 1, 2, 3: standard deviation 1, t(0.975; 2) = 4.3027, so 4.3027/√3 = 2.4841.
+    np.testing.assert_allclose(interval_half_width([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]), [2.4841, 0], atol=1e-4)
+    assert np.isnan(interval_half_width([0.5]))
+
+
+def test_frame_and_repr(blobs):
+    result = training.linear_probe(*blobs, per_class=[1, None], seeds=3)
+    frame = result.frame()
+    assert frame.index.tolist() == ["1", "all"]
+    assert frame["labels"].tolist() == [3, 120]
+    np.testing.assert_array_equal(frame["accuracy"], result.mean)
+    assert "120 labels" in repr(result)
+    assert "nan" not in repr(training.linear_probe(*blobs))
+
+
+def test_linear_probe_errors(blobs):
+    h, y, h_test, y_test = blobs
+    with pytest.raises(ShapeError, match=r"labels of shape \(120,\).*\(119,\)"):
+        training.linear_probe(h, y[1:], h_test, y_test)
+    with pytest.raises(ShapeError, match="argmax"):
+        training.linear_probe(h, np.eye(3)[y], h_test, y_test)
+    with pytest.raises(ShapeError, match=r"test_features \(M, 5\)"):
+        training.linear_probe(h, y, h_test[:, :4], y_test)
+    with pytest.raises(ShapeError, match=r"\(N, D\)"):
+        training.linear_probe(h[:, 0], y, h_test, y_test)
+    with pytest.raises(InvalidValueError, match="finite"):
+        training.linear_probe(np.where(h > 2, np.nan, h), y, h_test, y_test)
+    with pytest.raises(InvalidValueError, match="two classes"):
+        training.linear_probe(h, 0 * y, h_test, y_test)
+    with pytest.raises(InvalidValueError, match="41, and class 0 has 40"):
+        training.linear_probe(*blobs, per_class=41)
+    with pytest.raises(InvalidValueError, match="per_class"):
+        training.linear_probe(*blobs, per_class=0)
+    with pytest.raises(InvalidValueError, match="at least one number"):
+        training.linear_probe(*blobs, per_class=())
+    with pytest.raises(InvalidValueError, match="seeds"):
+        training.linear_probe(*blobs, seeds=0)
+    with pytest.raises(InvalidValueError, match="C above 0"):
+        training.linear_probe(*blobs, C=0)

@@ -25,6 +25,8 @@ def marked(equation, symbols):
         (r"dW = x^\top dz", ("dW", "x", "dz"), ["dW", "x", "dz"]),
         (r"h_{3} = o_{3} \odot \tanh c_{3}", ("h_{3}", "o_{3}", "c_{3}"), ["h_{3}", "o_{3}", "c_{3}"]),
         (r"A = \operatorname{softmax}(S)", ("S", "A"), ["A", "S"]),
+        # The a of "aligned" is none.
+        (r"\begin{aligned} z = x W \\ a = f(z) \end{aligned}", ("x", "W", "a"), ["x", "W", "a"]),
         # dz is a name of its own, and dz_n is an entry, not the tensor.
         (r"db = \sum_n dz_n", ("z", "b", "db"), ["db"]),
     ],
@@ -48,6 +50,12 @@ def test_symbols_of_tensors_are_found(equation, symbols, expected):
 )
 def test_symbol_of_a_name(name, latex):
     assert symbol(name) == latex
+
+
+def test_lines_of_a_formula_stand_below_each_other():
+    math = mathml(r"\begin{aligned} dW = x^\top dz \\ db = \sum_n dz_n \end{aligned}")
+    assert math.count("<mtr>") == 2
+    assert "linebreak" not in math
 
 
 @pytest.mark.parametrize("latex", [r"\frac{1", "}{", r"\begin{nothing}", "", "a < b & c"])

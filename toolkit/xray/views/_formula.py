@@ -14,15 +14,17 @@ from latex2mathml.converter import convert
 
 _PRIVATE = 0xE000  # private-use characters stand for tensors while LaTeX is converted
 _ACCENTED = re.compile(r"^(d?)([A-Za-z]+)(?:_(.+))?$")
-_WHOLE = r"\\(?:text|operatorname|mathrm)\*?\{[^}]*\}|\\[A-Za-z]+"
+_WHOLE = r"\\(?:text|operatorname|mathrm)\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\[A-Za-z]+"
 _WORDS = {"gamma", "beta", "mu", "sigma", "alpha", "epsilon", "lambda"}
 
 
 @lru_cache(maxsize=4096)
 def mathml(latex: str) -> str:
     """``latex`` as one ``<math>`` element; what cannot be converted is shown as it is."""
+    # Of "aligned" the converter would make one line, with line breaks that browsers do not know.
+    lines = latex.replace(r"\begin{aligned}", r"\begin{array}{l}").replace(r"\end{aligned}", r"\end{array}")
     try:
-        return convert(latex)
+        return convert(lines).replace("<mtable>", '<mtable displaystyle="true">')
     # The converter raises many types of its own; a formula that it does not know must not cost the page.
     except Exception:
         return f"<math><mtext>{escape(latex)}</mtext></math>"

@@ -37,6 +37,8 @@ LAYERS = [
     (scratch.GRU(3, **STATES), [SEQUENCE, (3,)]),
     (scratch.Attention(use_scale=True, dropout=0.3, seed=4), [SEQUENCE, SEQUENCE]),
     (scratch.Attention(causal=True), [SEQUENCE, (4, 2), SEQUENCE]),
+    (scratch.AdditiveAttention(causal=True), [SEQUENCE, (4, 2), SEQUENCE]),
+    (scratch.AdditiveAttention(use_scale=False, dropout=0.3, seed=4), [SEQUENCE, SEQUENCE]),
     (scratch.MultiHeadAttention(2, 3, 4, dropout=0.2, use_bias=False, seed=1), [SEQUENCE, (6, 2)]),
     (scratch.MultiHeadAttention(1, 2, output_shape=5, causal=True), [SEQUENCE, (4, 2), (4, 5)]),
     (scratch.BatchNormalization(0.7, 0.1, scale=False), [IMAGE]),

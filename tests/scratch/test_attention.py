@@ -260,17 +260,69 @@ def test_multi_head_attention_draws_kernels_of_keras_size():
         assert np.abs(array).max() == pytest.approx(np.abs(weight).max(), rel=0.02)
 
 
-# ---------------------------------------------------------------------- both
+# ---------------------------------------------------------------------- AdditiveAttention
+
+
+def test_additive_attention_matches_hand_example():
+    # One query, two keys, D = 1, v = 2 ln 3; the keys are artanh(1/2) and 0, so that U = tanh(Q + K) = [1/2, 0].
+    #   S = U v = [ln 3, 0], so A = [3/4, 1/4] and, with V = [4, 0], Y = 3.
+    # Backward from dY = 1: dV = A; dA = V, Σ dA⊙A = 3, so dS = [3/4·(4 − 3), 1/4·(0 − 3)] = [3/4, −3/4];
+    #   dv = Σ dS U = 3/8; dZ = dS v (1 − U²) = [9/8 ln 3, −3/2 ln 3] = dK, and dQ is its sum, −3/8 ln 3.
+    Q, K, V = np.zeros((1, 1, 1)), np.array([[[math.atanh(0.5)], [0.0]]]), np.array([[[4.0], [0.0]]])
+    layer = scratch.AdditiveAttention()
+    layer.build(((1, 1), (2, 1), (2, 1)), dtype="float64")
+    layer.params["scale"] = np.array([2 * math.log(3)])
+    np.testing.assert_allclose(layer.forward([Q, V, K]), [[[3]]])
+    np.testing.assert_allclose(layer.attention_scores, [[[3 / 4, 1 / 4]]])
+    dQ, dV, dK = layer.backward(np.ones((1, 1, 1)))
+    np.testing.assert_allclose(dV, [[[3 / 4], [1 / 4]]])
+    np.testing.assert_allclose(layer.grads["scale"], [3 / 8])
+    np.testing.assert_allclose(dQ, [[[-3 / 8 * math.log(3)]]])
+    np.testing.assert_allclose(dK, [[[9 / 8 * math.log(3)], [-3 / 2 * math.log(3)]]])
+
+
+@one_key
+@given(
+    n=st.integers(1, 4),
+    Tq=st.integers(1, 5),
+    Tk=st.integers(1, 5),
+    D=st.integers(1, 6),
+    M=st.integers(1, 6),
+    with_key=st.booleans(),
+    use_scale=st.booleans(),
+    causal=st.booleans(),
+    masked=st.tuples(st.booleans(), st.booleans()),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_additive_attention_matches_keras(
+    assert_matches_keras, n, Tq, Tk, D, M, with_key, use_scale, causal, masked, seed
+):
+    import keras
+
+    rng = np.random.default_rng(seed)
+    x = sequences(rng, n, Tq, Tk, (D, M, D) if with_key else (D, D))
+    masks = random_masks(rng, x, masked)
+    assert_matches_keras(
+        scratch.AdditiveAttention(use_scale, causal=causal),
+        keras.layers.AdditiveAttention(use_scale, dtype="float64"),
+        *x,
+        mask=masks,
+        call=lambda twin, x, training: twin([*x], mask=masks, training=training, use_causal_mask=causal),
+    )
+
+
+# ---------------------------------------------------------------------- all of them
 
 LAYERS = {
     "attention": lambda **options: scratch.Attention(scaled=True, **options),
     "learned scale": lambda **options: scratch.Attention(True, **options),
+    "additive": scratch.AdditiveAttention,
     "multi-head": lambda **options: scratch.MultiHeadAttention(2, 3, **options),
 }
-both = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+every = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
-@both
+@every
 def test_attention_gradient(make, rng):
     x = sequences(rng, 2, 3, 4, (3, 2, 3))
     masks = [np.array([[1, 1, 0], [1, 1, 1]], bool), np.array([[1, 0, 1, 0], [1, 1, 1, 1]], bool)]
@@ -311,14 +363,14 @@ def test_attention_in_float32_gives_the_mean_where_no_key_is_left(rng):
     np.testing.assert_allclose(y, expected.numpy(), rtol=1e-6)
 
 
-@both
+@every
 def test_attention_gradient_with_dropout(make, rng):
     x = sequences(rng, 2, 3, 4, (3, 3))
     scratch.gradient_check(make(dropout=0.5), x, training=True)
     assert (make(dropout=0.5).forward(x, training=True) != make().forward(x)).any()
 
 
-@both
+@every
 def test_causal_attention_does_not_look_ahead(make, rng):
     x = rng.standard_normal((1, 6, 3))
     changed = x.copy()
@@ -331,7 +383,7 @@ def test_causal_attention_does_not_look_ahead(make, rng):
     np.testing.assert_allclose(layer.attention_scores.sum(axis=-1), 1, rtol=1e-6)
 
 
-@both
+@every
 def test_padding_has_no_influence(make, rng):
     x = rng.standard_normal((2, 5, 3))
     mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
@@ -345,7 +397,7 @@ def test_padding_has_no_influence(make, rng):
     assert layer.compute_mask([x, x], [None, mask]) is None
 
 
-@both
+@every
 def test_attention_computes_in_its_dtype_and_keeps_its_inputs(make, rng):
     x = [values.astype("float32") for values in sequences(rng, 2, 3, 4, (3, 3))]
     kept = [values.copy() for values in x]
@@ -363,7 +415,7 @@ def test_attention_computes_in_its_dtype_and_keeps_its_inputs(make, rng):
         np.testing.assert_array_equal(values, before)
 
 
-@both
+@every
 def test_attention_takes_any_number_of_time_steps(make, rng):
     layer = make()
     layer.build(((None, 3), (None, 3)))
@@ -373,7 +425,7 @@ def test_attention_takes_any_number_of_time_steps(make, rng):
         assert [dx.shape for dx in layer.backward(x)] == [(1, T, 3)] * 2
 
 
-@both
+@every
 def test_backward_without_dx_fills_the_gradients(make, rng):
     x = rng.standard_normal((1, 4, 3))
     layer = make()
@@ -397,7 +449,7 @@ def test_every_optimizer_moves_the_learned_scale(name, rng):
     assert layer.params["scale"].shape == ()
 
 
-@both
+@every
 def test_attention_errors(make, rng):
     x, longer = rng.standard_normal((2, 4, 3)), rng.standard_normal((2, 5, 3))
     with pytest.raises(CallOrderError, match="Call forward"):
@@ -457,7 +509,7 @@ def test_multi_head_attention_size_errors(options, name):
         scratch.MultiHeadAttention(**{"num_heads": 2, "key_dim": 3, **options})
 
 
-@both
+@every
 def test_attention_stands_in_a_model(make, rng):
     x = scratch.Input((None, 3))
     model = scratch.Model(x, scratch.Dense(1)(make()([x, scratch.Dense(3)(x)])))

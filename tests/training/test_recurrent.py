@@ -53,10 +53,12 @@ masks = st.lists(st.lists(st.booleans(), min_size=T, max_size=T), min_size=N, ma
     return_sequences=st.booleans(),
     go_backwards=st.booleans(),
     use_bias=st.booleans(),
+    zero_output_for_mask=st.booleans(),
     seed=st.integers(0, 99),
 )
-def test_lstm_matches_keras(mask, return_sequences, go_backwards, use_bias, seed):
+def test_lstm_matches_keras(mask, return_sequences, go_backwards, use_bias, zero_output_for_mask, seed):
     options = {"return_sequences": return_sequences, "go_backwards": go_backwards, "use_bias": use_bias}
+    options["zero_output_for_mask"] = zero_output_for_mask
     layer = keras.layers.LSTM(M, return_state=True, **options)
     assert_fused_matches(layer, None if mask is None else np.array(mask), seed=seed)
 
@@ -104,7 +106,6 @@ def test_bidirectional_lstm_matches_keras():
         {"recurrent_dropout": 0.1},
         {"unroll": True},
         {"dtype": "float64"},
-        {"zero_output_for_mask": True},
     ],
     ids=str,
 )

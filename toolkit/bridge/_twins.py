@@ -59,6 +59,7 @@ TWINS = (
     Twin(layers.LSTM, scratch.LSTM, (*_GATED, "unit_forget_bias")),
     Twin(layers.GRU, scratch.GRU, (*_GATED, "reset_after")),
     Twin(layers.Attention, scratch.Attention, ("use_scale", "dropout", "seed")),
+    Twin(layers.AdditiveAttention, scratch.AdditiveAttention, ("use_scale", "dropout", "seed")),
     Twin(layers.MultiHeadAttention, scratch.MultiHeadAttention, _HEADS, (("output_shape", "units"),)),
     Twin(layers.BatchNormalization, scratch.BatchNormalization, ("momentum", "epsilon", "center", "scale")),
     Twin(layers.LayerNormalization, scratch.LayerNormalization, ("epsilon", "center", "scale")),

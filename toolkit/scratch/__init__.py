@@ -13,6 +13,7 @@ results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithm
 """
 
 from toolkit.scratch._activations import ACTIVATIONS, GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
+from toolkit.scratch._additive_attention import AdditiveAttention
 from toolkit.scratch._attention import Attention
 from toolkit.scratch._convolution import Conv2D
 from toolkit.scratch._dense import Dense
@@ -76,6 +77,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Add",
+    "AdditiveAttention",
     "Attention",
     "AveragePooling2D",
     "BatchNormalization",

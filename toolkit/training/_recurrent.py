@@ -29,7 +29,6 @@ def fusible(layer: keras.Layer) -> bool:
         and layer.recurrent_activation is keras.activations.sigmoid
         and not layer.recurrent_dropout
         and not layer.unroll
-        and not layer.zero_output_for_mask
         and layer.cell.dtype_policy.name == "float32"
         and not tf.config.list_physical_devices("GPU")  # where Keras has cuDNN
     )
@@ -72,6 +71,8 @@ def _inner_loop(
     h, c = _block_lstm(layer.cell, tf.gather(x, front, batch_dims=1), h0, c0, tf.reduce_max(seen))
     # Before the first step that counts, Keras's output is zero and its state the initial one.
     outputs = tf.gather(_preceded(tf.zeros_like(h0), h), seen, batch_dims=1)
+    if layer.zero_output_for_mask:  # as in a Bidirectional layer
+        outputs = tf.where(mask[:, :, tf.newaxis], outputs, 0.0)
     states = [tf.gather(_preceded(s0, s), seen[:, -1], batch_dims=1) for s0, s in ((h0, h), (c0, c))]
     return outputs[:, -1], outputs, states
 

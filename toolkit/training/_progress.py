@@ -23,10 +23,11 @@ class Shown:
         epochs: of the run.
         epoch: the epoch that it starts with, from 0.
         verbose: True shows everything, False nothing, None everything once the run takes over two seconds.
+        what: what is counted.
     """
 
-    def __init__(self, epochs: int, epoch: int, verbose: bool | None) -> None:
-        self.epochs, self.verbose = epochs, verbose
+    def __init__(self, epochs: int, epoch: int, verbose: bool | None, what: str = "epoch") -> None:
+        self.epochs, self.verbose, self.what = epochs, verbose, what
         self._began, self._drawn = time.perf_counter(), 0.0
         self._before: float = epoch  # share of the run that was done before, in epochs
         self._lines: list[str] = []
@@ -46,13 +47,13 @@ class Shown:
             self._drawn = now
             done = epoch + (step / steps if steps else 0)
             loss = f"  loss {float(logs['loss']):.4f}" if "loss" in logs else ""
-            self._show(f"epoch {epoch + 1}/{self.epochs}{loss}{self._left(done, now)}", done)
+            self._show(f"{self.what} {epoch + 1}/{self.epochs}{loss}{self._left(done, now)}", done)
 
     def epoch(self, epoch: int, measures: dict[str, float], seconds: float) -> None:
         """After an epoch (from 0)."""
         now = time.perf_counter()
         values = "  ".join(f"{name} {value:.4f}" for name, value in measures.items() if isinstance(value, float))
-        self._lines.append(f"epoch {epoch + 1}/{self.epochs}  {seconds:.1f} s  {values}")
+        self._lines.append(f"{self.what} {epoch + 1}/{self.epochs}  {seconds:.1f} s  {values}")
         if self._wanted(now):
             self._show(self._left(epoch + 1, now).strip(), epoch + 1)
 

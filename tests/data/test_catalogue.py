@@ -27,12 +27,23 @@ def test_names_and_what_is_embedded():
     by_kind = {kind: [name for name, info in known.items() if info.kind == kind] for kind in KINDS}
     assert by_kind == {
         "images": ["mnist5k", "digits", "mnist", "fashion_mnist", "cifar10"],
-        "texts": ["docstrings", "movie_reviews", "sentence_polarity", "ag_news", "imdb", "reuters"],
+        "texts": [
+            *("docstrings", "addition", "dates", "movie_reviews", "sentence_polarity", "ag_news", "scitldr"),
+            *("imdb", "reuters"),
+        ],
         "sequences": ["japanese_vowels", "basic_motions", "italy_power"],
         "series": ["sunspots", "co2"],
     }
     embedded = {name for name, info in known.items() if info.embedded}
-    assert embedded == {"mnist5k", "digits", "docstrings", *by_kind["sequences"], *by_kind["series"]}
+    assert embedded == {
+        "mnist5k",
+        "digits",
+        "docstrings",
+        "addition",
+        "dates",
+        *by_kind["sequences"],
+        *by_kind["series"],
+    }
     stand_ins = {(info.kind, info.stand_in) for info in known.values() if not info.embedded}
     assert stand_ins == {("images", "mnist5k"), ("texts", "docstrings")}
     for info in known.values():
@@ -52,9 +63,12 @@ def test_sizes_and_classes():
     classes = {name: len(info.classes) for name, info in known.items() if info.kind in ("texts", "sequences")}
     assert classes == {
         "docstrings": 6,
+        "addition": 0,
+        "dates": 0,
         "movie_reviews": 2,
         "sentence_polarity": 2,
         "ag_news": 4,
+        "scitldr": 0,
         "imdb": 2,
         "reuters": 46,
         "japanese_vowels": 9,

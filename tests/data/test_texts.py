@@ -13,7 +13,7 @@ import pytest
 from toolkit import data
 from toolkit.data import _texts
 from toolkit.data._catalogue import info_of
-from toolkit.data._info import TextsInfo
+from toolkit.data._info import PairsInfo, TextsInfo
 from toolkit.data._readers import UNREADABLE
 from toolkit.data._texts import read_part, read_texts
 from toolkit.errors import DataError, InvalidValueError
@@ -106,6 +106,55 @@ def test_ag_news_matches_hand_example(make_texts):
     titles = read_texts(info, list(files.values()), "title")
     assert _pairs(titles.x_test, titles.y_test) == [("Text", "Title")]
     _assert_texts(titles.x_train, titles.y_train)
+
+
+PAPER = {"source": ["We learn \\alpha.", " It  works. "], "target": ["Learning.", "They learn."], "title": "Learning"}
+
+
+def _papers(*papers):
+    return "".join(f"{json.dumps(paper)}\n" for paper in papers).encode()
+
+
+@pytest.fixture
+def make_pairs(make_texts):
+    """A catalogue entry of SciTLDR for files of known content."""
+
+    def make(files, **changes):
+        entry = make_texts(files, "ag_news").model_dump(exclude={"classes", "reader"})
+        return PairsInfo(**entry | {"reader": "scitldr", "targets": ("summary",)} | changes)
+
+    return make
+
+
+def test_scitldr_matches_hand_example(make_pairs):
+    """A pair for each summary, for the test the first one; what is in the test is not learned from."""
+    tested = {"source": ["Tested."], "target": ["The authors'.", "A reviewer's."], "title": "Tested"}
+    dev = [PAPER | {"title": "Tested"}, PAPER | {"source": ["Tested."]}, PAPER | {"target": ["Short."]}]
+    info = make_pairs({"train": b"?", "dev": b"?", "test": b"?"}, train=3, test=1)
+    arrays = read_texts(info, [_papers(PAPER), _papers(*dev), _papers(tested)], "summary")
+    text = "We learn \\alpha. It works."
+    summaries = ["Learning.", "Short.", "They learn."]
+    assert _pairs(arrays.x_train, arrays.y_train) == [(text, summary) for summary in summaries]
+    assert _pairs(arrays.x_test, arrays.y_test) == [("Tested.", "The authors'.")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"not JSON", b"[1]", _papers(PAPER | {"target": []}), _papers(PAPER | {"source": "text"}), b"\xff"],
+    ids=["not JSON", "a list", "no summary", "a text", "not UTF-8"],
+)
+def test_scitldr_of_another_kind_errors(make_pairs, line):
+    info = make_pairs({"train": b"?", "dev": b"?", "test": b"?"}, train=1, test=1)
+    with pytest.raises(UNREADABLE):
+        read_texts(info, [line, b"", line], "summary")
+
+
+def test_scitldr_from_a_folder(shared_data):
+    d = data.load("scitldr", data_dir=shared_data)
+    assert d.source == "folder data_dir: published files, sha256 verified"
+    assert (len(d.x_train), len(d.x_test), d.classes) == (3437, 618, ())
+    assert not set(d.x_train) & set(d.x_test)
+    _assert_texts(d.x_train, d.y_train, d.x_test, d.y_test)
 
 
 @pytest.mark.parametrize(

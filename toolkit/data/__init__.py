@@ -5,9 +5,9 @@
     d = data.load("mnist5k")
     d.x_train.shape   # (4000, 28, 28, 1)
 
-On every machine there are images (``"mnist5k"``, ``"digits"``), texts (``"docstrings"``), sequences
-(``"japanese_vowels"``, ``"basic_motions"``, ``"italy_power"``) and series (``"sunspots"``, ``"co2"``). Others are
-looked for in the folder given as ``data_dir=`` or by the environment variable ``TOOLKIT_DATA``, then in
+On every machine there are images (``"mnist5k"``, ``"digits"``), texts (``"docstrings"``), pairs of texts
+(``"addition"``, ``"dates"``, and ``"docstrings"`` with their summaries), sequences (``"japanese_vowels"``,
+``"basic_motions"``, ``"italy_power"``) and series (``"sunspots"``, ``"co2"``). Others are looked for in the folder given as ``data_dir=`` or by the environment variable ``TOOLKIT_DATA``, then in
 the cache (``TOOLKIT_CACHE`` moves it), and are else downloaded from their publishers, or from the mirror
 that ``TOOLKIT_DATA_URL`` names. ``catalogue()`` lists them all.
 """

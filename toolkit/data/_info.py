@@ -168,6 +168,30 @@ class TextsInfo(LabelledInfo):
     part: PartInfo | None = None
 
 
+class PairsInfo(TextsInfo):
+    """Texts, and for each another text to be written: a summary, an answer. There are no classes."""
+
+    reader: Literal["scitldr"]
+    classes: tuple[()] = ()
+
+
+class GeneratedInfo(PairsInfo):
+    """Pairs that are made when they are loaded, the same on every machine.
+
+    Attributes:
+        seed: they follow from it.
+    """
+
+    reader: Literal["addition", "dates"]
+    files: tuple[FileInfo, ...] = ()
+    seed: int
+
+    @property
+    def embedded(self) -> bool:
+        """True: what is made needs no network."""
+        return True
+
+
 class PackageInfo(BaseModel):
     """An installed package whose docstrings are read.
 
@@ -244,6 +268,6 @@ class SeriesInfo(DatasetInfo):
 
 
 AnyInfo = Annotated[
-    ImagesInfo | TextsInfo | CorpusInfo | SequencesInfo | SeriesInfo,
+    ImagesInfo | TextsInfo | PairsInfo | GeneratedInfo | CorpusInfo | SequencesInfo | SeriesInfo,
     Field(discriminator="reader"),
 ]

@@ -12,7 +12,17 @@ from toolkit.data._catalogue import info_of
 from toolkit.data._corpus import corpus_path, load_docstrings, read_corpus
 from toolkit.data._dataset import Dataset
 from toolkit.data._download import downloading, mirror_url
-from toolkit.data._info import CorpusInfo, DatasetInfo, ImagesInfo, LabelledInfo, SequencesInfo, SeriesInfo, TextsInfo
+from toolkit.data._generated import generate
+from toolkit.data._info import (
+    CorpusInfo,
+    DatasetInfo,
+    GeneratedInfo,
+    ImagesInfo,
+    LabelledInfo,
+    SequencesInfo,
+    SeriesInfo,
+    TextsInfo,
+)
 from toolkit.data._places import cache_dir, package_paths
 from toolkit.data._readers import Arrays
 from toolkit.data._sequences import MASK_VALUE
@@ -50,8 +60,8 @@ def load(
     """Load a data set: labelled images, texts or sequences, or a series to forecast.
 
     An embedded set (``"mnist5k"``, ``"japanese_vowels"``, …) is read from the installed package that ships
-    it; ``"docstrings"`` is built from the installed packages and cached. Any other is looked for in the
-    user's folder, then in the cache, and is downloaded if it is in neither.
+    it; ``"docstrings"`` is built from the installed packages and cached; ``"addition"`` and ``"dates"`` are made from
+    a seed. Any other is looked for in the user's folder, then in the cache, and is downloaded if it is in neither.
 
     The split into training and test is the same every time: the published one, or for sets that come in
     one piece, a fixed split with the same share of each class, shuffled.
@@ -70,7 +80,7 @@ def load(
         scale: of images: give pixels as float32 in [0, 1] (divided by 255, or by 16 for ``"digits"``);
             otherwise as the published integers, uint8. Scaled, all of CIFAR-10 takes 0.7 GB.
         target: of texts: what y shall be. ``"docstrings"`` has ``"library"`` (the default), ``"family"`` and
-            ``"summary"``; ``"ag_news"`` has ``"topic"`` (the default) and ``"title"``.
+            ``"summary"``; ``"ag_news"`` has ``"topic"`` (the default) and ``"title"``; ``"scitldr"`` has ``"summary"``.
 
     Returns:
         The data set. Greyscale images have one channel, C = 1; labels are int64 (N,); sequences are padded
@@ -86,6 +96,8 @@ def load(
     if isinstance(info, CorpusInfo):
         arrays, classes, source = read_corpus(info, cache_dir(), target or info.targets[0])
         return _dataset(info, arrays, source, classes=classes)
+    if isinstance(info, GeneratedInfo):
+        return _dataset(info, generate(info), f"made here from seed {info.seed}")
     chosen = (target or info.targets[0]) if isinstance(info, TextsInfo) else ""
     content, source = read(info, data_dir, chosen)
     if isinstance(info, SeriesInfo):
@@ -152,7 +164,7 @@ def fetch(
 
     Args:
         name: one of the names in ``catalogue()``; for an embedded set, its files are verified;
-            ``"docstrings"`` is built.
+            ``"docstrings"`` is built, and for those that are made from a seed there is nothing to do.
         source: copy the files from this folder instead of downloading them.
         force: fetch them again even where the cache has them. Until the new ones have arrived and
             been verified, the old ones stay.
@@ -169,6 +181,8 @@ def fetch(
         with storage_errors(info, cache_dir()):
             load_docstrings(info, cache_dir(), force=force, must_store=True, progress=progress)
         return [corpus_path(info, cache_dir())]
+    if isinstance(info, GeneratedInfo):
+        return []
     if info.embedded:
         read_embedded(info)
         return package_paths(info)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from toolkit.data._catalogue import info_of
 from toolkit.data._corpus import corpus_path, versions, without
-from toolkit.data._info import CorpusInfo, DatasetInfo, TextsInfo
+from toolkit.data._info import CorpusInfo, DatasetInfo, GeneratedInfo, TextsInfo
 from toolkit.data._places import UserFolder, cache_dir, cached_paths, find_in_folder, package_paths, user_folder
 from toolkit.data._sources import read_embedded, read_from_folder
 from toolkit.errors import DataError
@@ -48,6 +48,8 @@ def status(name: str, data_dir: str | os.PathLike[str] | None = None) -> Status:
     info = info_of(name)
     if isinstance(info, CorpusInfo):
         return _status_of_corpus(info)
+    if isinstance(info, GeneratedInfo):
+        return Status(name, "embedded", None, 0, f"Made when it is loaded, from seed {info.seed}.")
     if info.embedded:
         return _status_embedded(info)
     try:

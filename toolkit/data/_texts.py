@@ -18,7 +18,7 @@ import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,7 @@ def read_texts(info: TextsInfo, contents: list[bytes], target: str) -> Arrays:
         "ag_news": _read_ag_news,
         "acl_imdb": _read_acl_imdb,
         "keras_reuters": _read_keras_reuters,
+        "scitldr": _read_scitldr,
     }
     return check_counts(info, readers[info.reader](info, contents, target))
 
@@ -125,6 +126,40 @@ def _read_acl_imdb(info: TextsInfo, contents: list[bytes], target: str) -> Array
             pass
     train, test = ([sample for _, sample in sorted(found[part])] for part in ("train", "test"))
     return _shuffled(train, test)
+
+
+class _Paper(NamedTuple):
+    title: str
+    abstract: str
+    summaries: list[str]
+
+
+def _read_scitldr(info: TextsInfo, contents: list[bytes], target: str) -> Arrays:
+    """Lines of JSON, a paper each: the sentences of its abstract, and one or several summaries of one sentence.
+
+    The first summary is the authors', the others are written from reviews. ``train.jsonl`` and ``dev.jsonl`` give a
+    pair for each summary, without papers whose title or abstract is in the test, which were published so;
+    ``test.jsonl`` gives one for each paper, the authors'.
+    """
+    train, dev, test = (_papers(content) for content in contents)
+    titles, abstracts = ({getattr(paper, field) for paper in test} for field in ("title", "abstract"))
+    unseen = [paper for paper in (*train, *dev) if paper.title not in titles and paper.abstract not in abstracts]
+    pairs = [(paper.abstract, summary) for paper in unseen for summary in paper.summaries]
+    return _shuffled(pairs, [(paper.abstract, paper.summaries[0]) for paper in test])
+
+
+def _papers(content: bytes) -> list[_Paper]:
+    papers = []
+    for number, line in enumerate(content.decode("utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        paper = json.loads(line)
+        sides = [paper.get(key) if isinstance(paper, dict) else None for key in ("source", "target")]
+        if not all(isinstance(side, list) and side and all(isinstance(s, str) for s in side) for side in sides):
+            raise ValueError(f"line {number} is not a paper with sentences as source and target")
+        source, summaries = ([" ".join(sentence.split()) for sentence in side] for side in sides)
+        papers.append(_Paper(str(paper.get("title")), " ".join(source), summaries))
+    return papers
 
 
 def _read_keras_reuters(info: TextsInfo, contents: list[bytes], target: str) -> Arrays:

@@ -14,7 +14,9 @@ results are ``dx``, ``dW``, ``db``; the loss is a mean over the batch; logarithm
 
 from toolkit.scratch._activations import ACTIVATIONS, GELU, Activation, Linear, ReLU, Sigmoid, Softmax, Tanh
 from toolkit.scratch._additive_attention import AdditiveAttention
+from toolkit.scratch._adversarial_losses import DiscriminatorLoss, GeneratorLoss
 from toolkit.scratch._attention import Attention
+from toolkit.scratch._contrastive_loss import NTXent
 from toolkit.scratch._convolution import Conv2D
 from toolkit.scratch._dense import Dense
 from toolkit.scratch._dropout import Dropout
@@ -86,10 +88,12 @@ __all__ = [
     "Concatenate",
     "Conv2D",
     "Dense",
+    "DiscriminatorLoss",
     "Dropout",
     "Embedding",
     "Equations",
     "Flatten",
+    "GeneratorLoss",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlorotNormal",
@@ -110,6 +114,7 @@ __all__ = [
     "Model",
     "Momentum",
     "MultiHeadAttention",
+    "NTXent",
     "Nesterov",
     "Network",
     "Node",

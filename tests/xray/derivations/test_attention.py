@@ -44,6 +44,7 @@ def draw_mask(rng, shape):
     return mask
 
 
+@pytest.mark.parametrize("kind", [keras.layers.Attention, keras.layers.AdditiveAttention])
 @given(
     sizes=sizes,
     with_key=st.booleans(),
@@ -55,7 +56,7 @@ def draw_mask(rng, shape):
     seed=st.integers(0, 999),
 )
 def test_attention_matches_keras(
-    call_layer, check_derivation, sizes, with_key, use_scale, masks, causal, scores, dropout, seed
+    kind, call_layer, check_derivation, sizes, with_key, use_scale, masks, causal, scores, dropout, seed
 ):
     (N, Tq, Tk), rng = sizes, np.random.default_rng(seed)
     inputs = [rng.standard_normal((N, Tq, 2)), rng.standard_normal((N, Tk, 3 if with_key else 2))]
@@ -63,7 +64,7 @@ def test_attention_matches_keras(
     given_masks = [draw_mask(rng, x.shape[:2]) if has else None for x, has in zip(inputs, masks)]
     given_masks += [None] * (len(inputs) - 2)
     call = call_layer(
-        keras.layers.Attention(use_scale, dropout=dropout, dtype="float64"),
+        kind(use_scale, dropout=dropout, dtype="float64"),
         {"inputs": inputs, "use_causal_mask": causal, "return_attention_scores": scores},
         {"mask": given_masks} if any(masks) else {},
         training=dropout > 0,

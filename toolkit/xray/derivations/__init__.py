@@ -54,6 +54,7 @@ DERIVATIONS: Mapping[type, Callable[[LayerCall, Graph], Symbol | list[Symbol]]] 
     layers.LSTM: recurrent.lstm,
     layers.GRU: recurrent.gru,
     layers.Attention: attention.attention,
+    layers.AdditiveAttention: attention.additive_attention,
     layers.MultiHeadAttention: attention.multi_head_attention,
     layers.BatchNormalization: normalization.batch_normalization,
     layers.LayerNormalization: normalization.layer_normalization,

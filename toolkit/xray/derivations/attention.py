@@ -15,10 +15,13 @@ from toolkit.xray.derivations._graph import Graph, Symbol
 from toolkit.xray.derivations._refusals import NotDerivedError, refuse_misplaced_sum
 from toolkit.xray.derivations.dropout import dropout_mask
 from toolkit.xray.derivations.operations import (
+    CURVES,
+    Activation,
     Add,
     Hadamard,
     Keep,
     Product,
+    Reshape,
     Scale,
     Scores,
     Softmax,
@@ -42,11 +45,37 @@ def attention(call: LayerCall, g: Graph) -> list[Symbol]:
     if layer.use_scale:
         s = g.parameter("scale", "s", ())
         S = g.let("S_hat", Hadamard()(S, s), title="scaling")
+    return _averages(call, g, S, V, query_mask, value_mask)
+
+
+def additive_attention(call: LayerCall, g: Graph) -> list[Symbol]:
+    """``Y = softmax(Σ_d v_d tanh(Q_d + K_d) + B) V``."""
+    sizes = ("D", "M", "D") if len(call.inputs) == 3 else ("D", "D")
+    Q, V, K = _sequences(call, g, ("Q", "V", "K"), sizes)
+    query_mask, value_mask = (*(call.mask or (None, None)), None)[:2]
+    (N, Tq, D), Tk = call.inputs[0].shape, call.inputs[1].shape[1]
+    q = g.let("q", Reshape((N, Tq, 1, D))(Q), axes=("N", "T_q", "1", "D"), title="each query …")
+    k = g.let("k", Reshape((N, 1, Tk, D))(K), axes=("N", "1", "T_k", "D"), title="… meets each key")
+    U = g.let("U", Activation(CURVES["tanh"])(g.let("Z", Add()(q, k))), title="hidden layer of each pair")
+    if call.layer.use_scale:
+        column = Reshape((D, 1))(g.parameter("scale", "v", ("D",)))
+        v = g.let("v_col", column, axes=("D", "1"), title="weights of the hidden layer as a column")
+    else:
+        v = g.constant("v", np.ones((D, 1), g.dtype), ("D", "1"))
+    s = g.let("s", Product()(U, v), title="scores")
+    S = g.let("S", Reshape((N, Tq, Tk))(s), axes=("N", "T_q", "T_k"), title="scores as a matrix")
+    return _averages(call, g, S, V, query_mask, value_mask)
+
+
+def _averages(
+    call: LayerCall, g: Graph, S: Symbol, V: Symbol, query_mask: np.ndarray | None, value_mask: np.ndarray | None
+) -> list[Symbol]:
+    """From the scores on: mask, weights, averages of the values."""
     allowed = _allowed(call, None, value_mask)
     if allowed is not None:
         B = g.constant("B", np.where(allowed, 0, -1e9).astype(g.dtype), _pairs(allowed))
         S = g.let("S_tilde", Add()(S, B), title="mask: a pair that is not allowed loses")
-    A = _dropped(call, g, layer.dropout, g.let("A", Softmax()(S), title="weights"))
+    A = _dropped(call, g, call.layer.dropout, g.let("A", Softmax()(S), title="weights"))
     Y = g.let("Y", WeightedAverage()(A, V), title="output: the weighted average of the values")
     if query_mask is not None:
         m = g.constant("m", query_mask[..., np.newaxis].astype(bool), ("N", "T_q", "1"), "mask")

@@ -7,9 +7,10 @@
 
 On every machine there are images (``"mnist5k"``, ``"digits"``), texts (``"docstrings"``), pairs of texts
 (``"addition"``, ``"dates"``, and ``"docstrings"`` with their summaries), sequences (``"japanese_vowels"``,
-``"basic_motions"``, ``"italy_power"``) and series (``"sunspots"``, ``"co2"``). Others are looked for in the folder given as ``data_dir=`` or by the environment variable ``TOOLKIT_DATA``, then in
-the cache (``TOOLKIT_CACHE`` moves it), and are else downloaded from their publishers, or from the mirror
-that ``TOOLKIT_DATA_URL`` names. ``catalogue()`` lists them all.
+``"basic_motions"``, ``"italy_power"``) and series (``"sunspots"``, ``"co2"``). Others are looked for in the folder
+given as ``data_dir=`` or by the environment variable ``TOOLKIT_DATA``, then in the cache (``TOOLKIT_CACHE`` moves it),
+and are else downloaded from their publishers, or from the mirror that ``TOOLKIT_DATA_URL`` names. ``catalogue()``
+lists them all.
 """
 
 from __future__ import annotations

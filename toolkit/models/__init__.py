@@ -1,6 +1,7 @@
-"""Builders of plain Keras models, one file a family, and classifiers with scikit-learn's interface.
+"""Builders of plain Keras models, one file a family, and estimators with scikit-learn's interface.
 
-The classifiers are loaded when they are first used (PEP 562): a builder alone needs no preprocessing.
+The estimators are loaded when they are first used (PEP 562): a builder alone needs no preprocessing. What belongs to
+the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``.
 """
 
 from __future__ import annotations
@@ -16,13 +17,16 @@ from toolkit.models.text_classifier import text_classifier
 
 if TYPE_CHECKING:
     from toolkit.models.classifiers import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
+    from toolkit.models.summarizer import Summarizer, encoder_decoder
 
 __all__ = [
     "ImageClassifier",
     "SequenceClassifier",
+    "Summarizer",
     "TabularClassifier",
     "TextClassifier",
     "attention_classifier",
+    "encoder_decoder",
     "image_classifier",
     "mlp",
     "sequence_classifier",
@@ -30,9 +34,12 @@ __all__ = [
 ]
 
 
+_HOMES = {"Summarizer": "summarizer", "encoder_decoder": "summarizer"}
+
+
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(importlib.import_module("toolkit.models.classifiers"), name)
+        return getattr(importlib.import_module(f"toolkit.models.{_HOMES.get(name, 'classifiers')}"), name)
     raise AttributeError(f"module 'toolkit.models' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 

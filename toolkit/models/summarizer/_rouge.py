@@ -1,0 +1,52 @@
+"""ROUGE: how much of a reference summary is in a written one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from toolkit.errors import ShapeError
+
+
+class Rouge(NamedTuple):
+    """Mean F₁ over all pairs, each from 0 to 1.
+
+    Attributes:
+        rouge1: of single words.
+        rouge2: of pairs of neighbouring words.
+        rougeL: of the longest common subsequence.
+    """
+
+    rouge1: float
+    rouge2: float
+    rougeL: float  # noqa: N815 - the measure's name
+
+    def __str__(self) -> str:
+        return "  ".join(f"ROUGE-{name} {100 * value:.1f}" for name, value in zip("12L", self))
+
+
+def rouge(summaries: Sequence[str], references: Sequence[str]) -> Rouge:
+    r"""ROUGE-1, -2 and -L of N written summaries against their references.
+
+    Of a pair with c words (pairs of words; the length of the longest common subsequence) in common, the precision is c
+    over those of the summary, the recall c over those of the reference, and F₁ their harmonic mean. Words are compared
+    in lower case and by their stem (Porter); punctuation does not count.
+
+    Args:
+        summaries: what was written.
+        references: what a person wrote, one for each.
+
+    Raises:
+        ShapeError: there are not as many references as summaries, or none.
+
+    Source: Lin (2004), "ROUGE: A package for automatic evaluation of summaries"; computed by Google's ``rouge-score``.
+    """
+    from rouge_score.rouge_scorer import RougeScorer
+
+    if len(summaries) != len(references) or len(summaries) == 0:
+        raise ShapeError("rouge", "a reference for each summary", f"{len(summaries)} and {len(references)}")
+    scorer = RougeScorer(Rouge._fields, use_stemmer=True)
+    scores = [scorer.score(reference, summary) for summary, reference in zip(summaries, references)]
+    return Rouge(*(float(np.mean([score[name].fmeasure for score in scores])) for name in Rouge._fields))

@@ -3,8 +3,14 @@
 ``fit`` trains any compiled model as ``model.fit`` does, in less time and with the same result. It stops early, keeps
 the best weights, survives ``kill -9`` and names the layer in which a loss became NaN.
 
-``linear_probe`` measures what frozen features are worth.
+``linear_probe`` measures what frozen features are worth. ``unlabelled`` learns such features, and generators, without
+labels; it is loaded when it is first used (PEP 562).
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from toolkit.training._data import epoch_order
 from toolkit.training._fit import fit
@@ -12,4 +18,17 @@ from toolkit.training._history import History
 from toolkit.training._linear_probe import ProbeResult, linear_probe
 from toolkit.training._threads import set_threads
 
-__all__ = ["History", "ProbeResult", "epoch_order", "fit", "linear_probe", "set_threads"]
+if TYPE_CHECKING:
+    from toolkit.training import unlabelled
+
+__all__ = ["History", "ProbeResult", "epoch_order", "fit", "linear_probe", "set_threads", "unlabelled"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "unlabelled":
+        return importlib.import_module(f"toolkit.training.{name}")
+    raise AttributeError(f"module 'toolkit.training' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

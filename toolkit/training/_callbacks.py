@@ -21,7 +21,7 @@ class CallbackState:
     training does not change them, so that a run may go on with others.
 
     Args:
-        callbacks: of one run, always in the same order.
+        callbacks: of one run; a resumed run may have others beside them.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -49,10 +49,13 @@ class CallbackState:
         return changed, arrays
 
     def write(self, changed: list[dict[str, Any]], arrays: list[np.ndarray]) -> None:
-        """Sets what ``read`` gave in callbacks of the same classes at the same places."""
-        for callback, saved in zip(self.callbacks, changed):
-            if type(callback).__name__ != saved["class"]:
+        """Sets what ``read`` gave: the first callback of a class goes on from the first of that class, and so on."""
+        left = list(changed)
+        for callback in self.callbacks:
+            saved = next((each for each in left if each["class"] == type(callback).__name__), None)
+            if saved is None:
                 continue
+            left.remove(saved)
             if hasattr(callback, "_set_monitor_op") and callback.monitor_op is None:
                 callback._set_monitor_op()  # once, and before: it turns the sign of min_delta
             vars(callback).update(_restored(saved["attributes"], arrays))

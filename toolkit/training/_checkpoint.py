@@ -19,10 +19,16 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from toolkit.errors import DataError, InvalidValueError
+from toolkit.errors import DataError, InvalidValueError, ToolkitError
 
 _FILE, _INCOMING, _LOCK = "checkpoint.npz", "checkpoint.npz.incoming", "checkpoint.lock"
 _FORMAT = 1
+# What NumPy, zipfile and JSON raise at damaged bytes; the last two where a flipped bit asks for a compression or a
+# password that a checkpoint never has.
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error),
+    *(NotImplementedError, RuntimeError),
+)
 
 
 class Checkpoint:
@@ -94,9 +100,9 @@ class Checkpoint:
                     group: [_restored(file[f"{group}/{k}"], dtype) for k, dtype in enumerate(dtypes)]
                     for group, dtypes in record["dtypes"].items()
                 }
-        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            if isinstance(error, InvalidValueError):
-                raise
+        except ToolkitError:
+            raise
+        except _UNREADABLE as error:
             raise DataError(
                 self.where,
                 "a checkpoint that this toolkit wrote",
@@ -131,7 +137,8 @@ def _differences(saved: Any, now: Any, name: str = "") -> Iterator[str]:
 
 def _storable(array: np.ndarray) -> np.ndarray:
     """bfloat16 and 8-bit floats as bytes, since the file format has no name for them."""
-    return array if array.dtype.isbuiltin == 1 else array[..., np.newaxis].view(np.uint8)
+    named = np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(array.dtype)) == array.dtype
+    return array if named else array[..., np.newaxis].view(np.uint8)
 
 
 def _restored(array: np.ndarray, dtype: str) -> np.ndarray:

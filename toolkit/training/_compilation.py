@@ -3,7 +3,8 @@
 Everything here follows from the model and the length of the run, nothing from a stopwatch: a decision that
 changed from run to run would change the last bits of the weights with it. What the rules rest on is measured by
 ``benchmarks/training_fit.py``. On a CPU of two cores, XLA against TensorFlow's own kernels, once both are compiled:
-dense and embedding models ×1.0, convolutions ×0.5, GRU ×2.5, simple RNN ×1.6, and seconds for compiling each.
+dense and embedding models ×1.0, convolutions ×0.5, GRU ×2.5, simple RNN ×1.6, and seconds for compiling each. Where a
+step draws random numbers, as dropout does, XLA would draw others, so there it is used only if asked for.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ class Compilation:
         return replace(self, jit=False, reason=reason or self.reason)
 
 
-def decide(model: keras.Model, jit_compile: bool | str, steps: int | None) -> Compilation:
+def decide(
+    model: keras.Model, jit_compile: bool | str, steps: int | None, *, lengths_vary: bool = False
+) -> Compilation:
     """How to compile ``model`` for a run of ``steps`` steps (None: unknown).
 
     Args:
         model: a compiled model.
         jit_compile: True or False, or "auto" for the rules.
         steps: of all epochs together.
+        lengths_vary: whether samples of one batch may be longer than those of another.
     """
     layers = list(model._flatten_layers(include_self=False))
     lstms = tuple(layer for layer in layers if fusible(layer))
@@ -71,6 +75,8 @@ def decide(model: keras.Model, jit_compile: bool | str, steps: int | None) -> Co
         return Compilation(False, True, lstms, "the model was compiled so", asked=True)
     if tf.config.list_physical_devices("GPU"):
         return Compilation(False, False, lstms, "Keras's choice for this model on a GPU")
+    if lengths_vary:
+        return Compilation(False, False, lstms, "XLA would compile anew for each length of the sequences")
     jit, reason = _on_the_cpu(layers, lstms, steps)
     return Compilation(False, jit, lstms, reason)
 

@@ -14,6 +14,7 @@ from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 
 Nested = Any  # an array, or a list, tuple or dict of arrays
 _ARRAYS = (np.ndarray, tf.Tensor, tf.RaggedTensor, tf.Variable)
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
 def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool = True) -> np.ndarray:
@@ -190,6 +191,20 @@ def training_source(
     return Arrays(data, batch_size, shuffle=shuffle, seed=seed), held_out
 
 
+def lengths_vary(spec: Nested) -> bool:
+    """Whether samples of one batch may have another shape than those of the next, as padded texts have."""
+    leaves = [leaf for leaf in keras.tree.flatten(spec) if leaf is not None]
+    return any(leaf.shape.rank is None or None in leaf.shape[1:] for leaf in leaves)
+
+
+def require_numeric_targets(where: str, source: Arrays | Stream) -> None:
+    """Raises UnsupportedError for targets that are words, which Keras's losses cannot compute with."""
+    for name, leaf in _named(source.spec):
+        if name.startswith("y") and leaf.dtype == tf.string:
+            remedy = "Number the classes: names, y = np.unique(y, return_inverse=True)."
+            raise UnsupportedError(where, "numbers as targets y", "strings", remedy)
+
+
 def validation_source(where: str, data: Nested, batch_size: int) -> Arrays | Stream:
     """``(x, y)``, ``(x, y, sample_weight)`` or a data set."""
     if isinstance(data, tf.data.Dataset):
@@ -228,13 +243,14 @@ def _tensor(where: str, leaf: Any) -> tf.Tensor | tf.RaggedTensor | None:
                 where,
                 "arrays, tensors, data frames, or lists and dicts of them, or a tf.data.Dataset",
                 _kind(leaf),
-                "Convert it with np.asarray; wrap a generator with tf.data.Dataset.from_generator.",
+                "Convert it with np.asarray; wrap a generator or PyDataset with tf.data.Dataset.from_generator.",
             )
         leaf = np.asarray(leaf)
     if isinstance(leaf, np.ndarray) and leaf.dtype == object:
-        if not all(isinstance(value, str) for value in leaf.flat):
+        if all(isinstance(value, _NUMBERS) for value in leaf.flat):  # a data frame of whole numbers, floats and bools
+            leaf = leaf.astype(keras.config.floatx())
+        elif not all(isinstance(value, str) for value in leaf.flat):
             raise UnsupportedError(where, "numbers or strings", f"an array of Python objects, shape {leaf.shape}")
-        leaf = leaf.astype(str)
     if len(leaf.shape) == 0:
         raise ShapeError(where, "arrays with one row a sample", "a single number")
     tensor = tf.convert_to_tensor(leaf)
@@ -245,6 +261,8 @@ def _weights_of_classes(where: str, data: Nested, class_weight: Mapping[int, flo
     """The weight of each sample's class; classes that are not named weigh 1."""
     if not isinstance(data, tuple) or len(data) != 2 or keras.tree.is_nested(data[1]):
         raise UnsupportedError(where, "class_weight for a model with one output", "other targets than one array")
+    if not isinstance(class_weight, Mapping) or not all(isinstance(key, int | np.integer) for key in class_weight):
+        raise InvalidValueError(where, "class_weight as a dict of class number and weight", repr(class_weight))
     classes = data[1].numpy()
     if classes.ndim > 1:
         classes = classes.argmax(axis=-1) if classes.shape[-1] != 1 else classes[..., 0]

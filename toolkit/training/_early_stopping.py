@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from toolkit.errors import InvalidValueError
+from toolkit.training._steps import has_own
 
 
 class EarlyStopping:
@@ -34,11 +35,12 @@ class EarlyStopping:
         return None if self.patience is None else self.monitor
 
     def require_measured(self, validation: bool, where: str) -> None:
-        """Raises InvalidValueError before training where ``monitor`` will not be among the measures."""
-        if self.patience is None or type(self.model).train_step is not keras.Model.train_step:
+        """Raises InvalidValueError before training where ``monitor`` will not be measured, or has no better side."""
+        if self.patience is None or has_own(self.model, "train_step") or has_own(self.model, "test_step"):
             return
         names = list(self.model.get_metrics_result())
         self._require(self.monitor, names + [f"val_{name}" for name in names if validation], where)
+        self._sign = self._direction(where)
 
     @staticmethod
     def _require(monitor: str, names: Iterable[str], where: str) -> None:
@@ -77,10 +79,13 @@ class EarlyStopping:
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return -1
+        outputs = getattr(self.model, "output_names", None) or []
         for metric in self.model.metrics:
             for inner in getattr(metric, "metrics", [metric]):
                 direction = getattr(inner, "_direction", None)
-                if inner.name == name and direction is not None:
+                # With several outputs Keras writes the output's name in front: kind_accuracy.
+                names = {inner.name} | {f"{output}_{inner.name}" for output in outputs}
+                if name in names and direction is not None:
                     return 1 if direction == "up" else -1
         raise InvalidValueError(
             where,

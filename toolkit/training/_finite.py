@@ -13,7 +13,7 @@ import tensorflow as tf
 from toolkit.errors import InvalidValueError
 from toolkit.training._data import ArrayEpoch, StreamEpoch, _named
 from toolkit.training._state import State
-from toolkit.training._steps import Steps
+from toolkit.training._steps import Steps, has_own
 
 _IN_THE_DATA = " of the batch is"
 _KEPT = "The model holds its last finite weights."
@@ -67,7 +67,10 @@ def blame(
         broken = None if loss_finite else "the loss"
         updated = None if state.finite() else f"the updated weights of {_first_broken_weight(model)}"
         state.write(kept)
-        found = _first_in_forward_order(model, epoch.batch(step)) or broken or updated
+        found = _first_in_the_data(epoch.batch(step))
+        if found is None and not has_own(model, "train_step"):  # only Keras's step is known well enough to repeat
+            found = _first_in_forward_order(model, epoch.batch(step))
+        found = found or broken or updated
         state.write(kept)  # dropout has drawn new masks, batch normalisation moved its averages
         return step, found or "the loss"
     return first + count - 1, "the loss"
@@ -80,13 +83,15 @@ def error(where: str, found: str, epoch: int, step: int) -> InvalidValueError:
     return InvalidValueError(where, "finite numbers all the way", received, f"{_KEPT} {remedy}")
 
 
+def _first_in_the_data(batch: Any) -> str | None:
+    broken = (name for name, leaf in _named(batch) if leaf.dtype.is_floating and not _finite(leaf))
+    return next((f"{name}{_IN_THE_DATA}" for name in broken), None)
+
+
 def _first_in_forward_order(model: keras.Model, batch: Any) -> str | None:
-    """The first of: inputs, layer outputs in forward order, loss, gradients from the loss backwards."""
-    for name, leaf in _named(batch):
-        if leaf.dtype.is_floating and not _finite(leaf):
-            return f"{name}{_IN_THE_DATA}"
+    """The first of: layer outputs in forward order, loss, gradients from the loss backwards."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-    with _watched(model.layers) as faults, tf.GradientTape() as tape:
+    with _watched(list(_layers(model))) as faults, tf.GradientTape() as tape:
         y_pred = model(x, training=True)
         loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
     if faults:
@@ -104,6 +109,7 @@ def _first_in_forward_order(model: keras.Model, batch: Any) -> str | None:
 def _watched(layers: list[keras.Layer]) -> Iterator[list[str]]:
     """A list that fills with the layers whose outputs are not finite, in the order in which they are computed."""
     faults: list[str] = []
+    own = {layer: vars(layer)["call"] for layer in layers if "call" in vars(layer)}
 
     def watching(layer: keras.Layer, call: Callable) -> Callable:
         @wraps(call)
@@ -123,13 +129,15 @@ def _watched(layers: list[keras.Layer]) -> Iterator[list[str]]:
     finally:
         for layer in chosen:
             vars(layer).pop("call", None)
+            if layer in own:
+                vars(layer)["call"] = own[layer]
 
 
 def _finite(values: Any) -> bool:
     if isinstance(values, tf.IndexedSlices | tf.RaggedTensor):
         values = values.values if isinstance(values, tf.IndexedSlices) else values.flat_values
-    if not tf.is_tensor(values) or not values.dtype.is_floating:
-        return True
+    if not tf.is_tensor(values) or not hasattr(values, "numpy") or not values.dtype.is_floating:
+        return True  # not eager: a layer within a compiled loop over time, whose outputs are looked at after it
     return bool(tf.reduce_all(tf.math.is_finite(values)))
 
 
@@ -139,10 +147,16 @@ def _first_broken_weight(model: keras.Model) -> str:
 
 def _owner(model: keras.Model, weight: keras.Variable) -> str:
     """``layer 'hidden_1' (Dense), weight 'kernel'``: the layer of the model that a weight belongs to."""
-    for layer in model.layers:
-        if any(own is weight for own in layer.weights):
-            return f"layer {_title(layer)}, weight {weight.name!r}"
-    return f"weight {weight.path!r}"
+    owners = [layer for layer in _layers(model) if any(own is weight for own in layer.weights)]
+    return f"layer {_title(owners[-1])}, weight {weight.name!r}" if owners else f"weight {weight.path!r}"
+
+
+def _layers(model: keras.Layer) -> Iterator[keras.Layer]:
+    """Its layers and, after each, those inside it, as in a backbone; a recurrent layer stands for its cell."""
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        yield layer
+        if not isinstance(layer, keras.layers.RNN):
+            yield from _layers(layer)
 
 
 def _title(layer: keras.Layer) -> str:

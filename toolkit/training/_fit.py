@@ -38,7 +38,7 @@ def fit(
     resume: bool = True,
     steps_per_execution: int | str = "auto",
     jit_compile: bool | str = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None = (),
     verbose: bool | None = None,
 ) -> History:
     """Trains ``model`` in place, as ``model.fit`` does, with less time between the steps.
@@ -46,7 +46,7 @@ def fit(
     The mathematics of a step is Keras's own ``train_step``: the same batches, the smaller last one included, the
     same losses, metrics, masks, weights and seeds. With the same order of the samples the weights are those of
     ``model.fit``, bit for bit, or to rounding where an LSTM runs as one operation or XLA is used (``settings`` of the
-    history says so). Only the order differs by default: it follows from ``seed`` (see ``training.epoch_order``).
+    history says so; XLA that is asked for draws other masks of dropout). Only the order differs by default: it follows from ``seed`` (see ``training.epoch_order``).
 
     Args:
         model: a compiled Keras model of any kind; on return only its weights, optimiser and metrics have changed,
@@ -69,14 +69,14 @@ def fit(
         restore_best: with ``patience``, whether the run ends with the weights of its best epoch.
         checkpoint: folder for the state of the run. The same call after a kill goes on from there, and its final
             weights equal those of an undisturbed run; after the end it returns at once, or goes on for more
-            ``epochs``. What callbacks count and collect in numbers, texts, arrays and lists is part of it.
+            ``epochs``, but not for fewer. What callbacks count and collect in numbers, texts, arrays and lists is part of it.
         checkpoint_every: write it every so many steps too, not only after each epoch.
         resume: whether to go on from a checkpoint that is there; False starts afresh.
         steps_per_execution: steps in one call into TensorFlow; "auto" takes as many as run in a quarter of a second,
             and one where a callback wants to see every batch. It changes the speed only.
         jit_compile: whether XLA compiles the step; "auto" uses it for loops over time in long runs, which is where it
-            pays on a CPU, and otherwise what the model was compiled with.
-        callbacks: Keras callbacks.
+            pays on a CPU, if it changes nothing but the rounding; and otherwise what the model was compiled with.
+        callbacks: Keras callbacks, but not ``BackupAndRestore``, whose work ``checkpoint`` does.
         verbose: True shows the progress, False nothing; None (the default) shows it in runs of over two seconds.
 
     Returns:
@@ -124,7 +124,7 @@ def fit(
         validation,
         epochs=epochs,
         stopping=EarlyStopping(model, monitor, patience, restore_best),
-        callbacks=callbacks,
+        callbacks=_callbacks(where, callbacks),
         steps_per_execution=None if steps_per_execution == "auto" else steps_per_execution,
         jit_compile=jit_compile,
         where=where,
@@ -151,6 +151,16 @@ def _check_model(model: Any, where: str) -> None:
     if model.distribute_strategy.num_replicas_in_sync > 1:
         replicas = f"one for {model.distribute_strategy.num_replicas_in_sync} replicas"
         raise UnsupportedError(where, "a model for one device", replicas, "Train it with model.fit.")
+
+
+def _callbacks(where: str, given: Any) -> list[keras.callbacks.Callback]:
+    callbacks = keras.tree.flatten(given) if given is not None else []
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise InvalidValueError(where, "callbacks as a list of keras.callbacks.Callback", repr(callback))
+        if isinstance(callback, keras.callbacks.BackupAndRestore):
+            raise UnsupportedError(where, "callbacks that do not resume", "BackupAndRestore", "Use checkpoint=FOLDER.")
+    return callbacks
 
 
 def _integer(where: str, name: str, value: Any, least: int = 1) -> int:

@@ -78,7 +78,7 @@ class History:
         if f"val_{measure}" in self.history:
             runs["validation"] = self.history[f"val_{measure}"]
         ax = plots.curves(runs, measure=measure, ax=ax, ylabel=measure.replace("_", " "))
-        if self.monitor == f"val_{measure}" or self.monitor == measure:
+        if self.best_epoch is not None and self.monitor in (measure, f"val_{measure}"):
             ax.axvline(self.best_epoch, color="grey", linestyle=":", label="best epoch")
             ax.legend()
         return ax

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,14 +16,14 @@ from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.training import _finite
 from toolkit.training._callbacks import CallbackState
 from toolkit.training._checkpoint import Checkpoint
-from toolkit.training._compilation import Compilation, decide
-from toolkit.training._data import ArrayEpoch, Arrays, Stream, StreamEpoch
+from toolkit.training._compilation import decide
+from toolkit.training._data import ArrayEpoch, Arrays, Stream, StreamEpoch, lengths_vary, require_numeric_targets
 from toolkit.training._early_stopping import EarlyStopping
 from toolkit.training._fingerprint import fingerprint
 from toolkit.training._history import History
 from toolkit.training._progress import Shown
 from toolkit.training._state import State
-from toolkit.training._steps import Logs, Pace, Steps, evaluate, measures, steps_of
+from toolkit.training._steps import Logs, Pace, Steps, evaluate, has_own, measures, steps_of
 
 _SECONDS_BETWEEN_CHECKS = 0.2
 
@@ -50,25 +51,39 @@ class Run:
         self.model, self.source, self.validation = model, source, validation
         self.epochs, self.stopping, self.callbacks = epochs, stopping, list(callbacks)
         self.where, self.verbose = where, verbose
-        model._symbolic_build(data_batch=source.spec)
+        self.compilation = decide(
+            model, jit_compile, source.steps and epochs * source.steps, lengths_vary=lengths_vary(source.spec)
+        )
+        self._build()
         self.state = State(model)
         _finite.require_finite_weights(model, self.state, where)
         stopping.require_measured(validation is not None, where)
         self.epoch = self.step = 0
+        self.trained = 0  # steps in all
+        self.expected = source.steps  # in an epoch, for the progress
         self.seconds = 0.0  # of the epoch so far
+        self._added: dict[str, Any] = {}  # what callbacks add to its measures
         self.over = ""  # why it ended
         self.orders: list[int | None] = []  # what each epoch of a stream began with
         self.begun_with = _rate_at_first(model)
         self.history = model.history = History(monitor=stopping.watched)
         self.history.settings["learning_rate"] = self.begun_with, _learning_rate(model)
-        self.compilation = decide(model, jit_compile, source.steps and epochs * source.steps)
         self.store: Checkpoint | None = None
         self.every: int | None = None
         self.callback_state = CallbackState(self.callbacks)
-        watching = self._watches_batches()
-        self.validation_pace = Pace(None)
+        watching = self._watches_batches("train")
+        self.validation_pace = Pace(1 if self._watches_batches("test") else None)
         self.pace = Pace(1 if watching and steps_per_execution is None else steps_per_execution)
         self.paced = f"1: {watching} sees every batch" if watching and steps_per_execution is None else ""
+
+    def _build(self) -> None:
+        """Creates the variables that the model, its optimiser and its metrics do not have yet."""
+        if has_own(self.model, "train_step"):  # it alone knows what to make of a batch: tracing it tells, as in Keras
+            if not self.compilation.eager:
+                steps_of(self.model, "train_step", self.source.spec, self.compilation)
+        else:
+            require_numeric_targets(self.where, self.source)
+            self.model._symbolic_build(data_batch=self.source.spec)
 
     # ------------------------------------------------------------------ checkpoint
 
@@ -94,11 +109,13 @@ class Run:
         arrays, record = found
         self._found = arrays, record
         self.epoch, self.step, self.seconds = record["epoch"], record["step"], record["seconds"]
-        self.over, self.orders = record["over"], record["orders"]
+        self.trained, self.over, self.orders = record["trained"], record["over"], record["orders"]
+        if self.epoch + (self.step > 0) > self.epochs:
+            begun = f"epochs of at least {self.epoch + (self.step > 0)}, which {store.path} has begun"
+            raise InvalidValueError(self.where, begun, str(self.epochs), "Start afresh with resume=False.")
         self.history.__dict__.update(record["history"])
         self.stopping.resume(record["best"], arrays["best"])
-        jit, reason = self.history.settings["jit_compile"], self.history.settings["jit_reason"]
-        self.compilation = Compilation(self.compilation.eager, jit, self.compilation.fused, reason)
+        self.compilation = replace(self.compilation, **record["compilation"])
         self._require_same_order()
 
     _found: tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None = None
@@ -132,7 +149,8 @@ class Run:
         callbacks, kept = self.callback_state.read()
         state = [value.numpy() for value in self.state.read()]
         arrays = {"state": state, "best": self.stopping.best_weights, "callbacks": kept}
-        record = {name: getattr(self, name) for name in ("epoch", "step", "seconds", "over", "orders")}
+        record = {name: getattr(self, name) for name in ("epoch", "step", "trained", "seconds", "over", "orders")}
+        record["compilation"] = {name: getattr(self.compilation, name) for name in ("jit", "reason", "asked")}
         record |= {"callbacks": callbacks, "best": self.stopping.record(), "history": vars(self.history)}
         record["versions"] = {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
         self.store.save(arrays, record)
@@ -144,14 +162,22 @@ class Run:
         model, history = self.model, self.history
         started = time.perf_counter()
         train = steps_of(model, "train_step", self.source.spec, self.compilation)
+        self.compilation = train.compilation
         self.seconds += time.perf_counter() - started  # the first epoch pays for compiling, as in Keras
         history.settings = self._settings(train)
+        # The last callback sees what those before it add to the measures of an epoch, such as a learning rate.
+        added = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: self._added.update(logs))
         called = keras.callbacks.CallbackList(
-            self.callbacks, add_history=False, model=model, epochs=self.epochs, steps=self.source.steps
+            [*self.callbacks, added],
+            model=model,
+            epochs=self.epochs,
+            steps=self.source.steps,
+            verbose=int(bool(self.verbose)),
         )
-        model.stop_training = False
+        model.history, model.stop_training = history, False
         try:
-            with Shown(self.epochs, self.epoch + self.step / (self.source.steps or 1), self.verbose) as shown:
+            done = self.epoch + (self.step / self.source.steps if self.source.steps else 0)
+            with Shown(self.epochs, done, self.verbose) as shown:
                 called.on_train_begin()
                 self.callback_state.begin()
                 self._put_back()
@@ -188,16 +214,16 @@ class Run:
         result = measures(model, logs)
         seconds, self.seconds = self.seconds, 0.0
         if self.validation is not None:
-            called.on_test_begin()
             test = steps_of(model, "test_step", self.validation.spec, self.compilation.without_xla())
-            validation = evaluate(model, test, self.validation, self.validation_pace)
-            called.on_test_end(validation)
+            validation = evaluate(model, test, self.validation, self.validation_pace, called)
             result |= {f"val_{name}": value for name, value in validation.items()}
-        self.history.append(result, seconds, self.source.samples or batches.samples)
         if self.stopping.update(epoch + 1, result, self.where):
             self.over = f"no better {self.stopping.monitor} for {self.stopping.patience} epochs"
         self.history.best_epoch = self.stopping.best_epoch
+        self._added = {}
         called.on_epoch_end(epoch, result)
+        result |= {name: value for name, value in self._added.items() if isinstance(value, float)}
+        self.history.append(result, seconds, self.source.samples or batches.samples)
         if model.stop_training and not self.over:
             self.over = f"a callback ended it after epoch {epoch + 1}"
         self.epoch, self.step = epoch + 1, 0
@@ -228,32 +254,30 @@ class Run:
             now = time.perf_counter()
             self.pace.measure(done, now - started)
             self.step += done
+            self.trained += done
             self.seconds += now - started
             logs, ended = last or logs, done < count
             if done:
                 called.on_train_batch_end(self.step - 1, logs)
-            due = self.store is not None and self.every is not None and self._steps_so_far() % self.every == 0
-            if due or ended or self.step == self.source.steps or now - checked_at > _SECONDS_BETWEEN_CHECKS:
+            due = done > 0 and self.every is not None and self.trained % self.every == 0
+            last_of_all = ended or self.step == self.source.steps or self.model.stop_training
+            if due or last_of_all or now - checked_at > _SECONDS_BETWEEN_CHECKS:
                 if not (_finite.loss_is_finite(logs) and self.state.finite()):
                     self._blame(train, safe, batches, checked)
                 checked, safe, checked_at = self.step, self.state.read(), now
                 batches.forget(self.step)
-                shown.step(self.epoch, self.step, self.source.steps, logs)
+                shown.step(self.epoch, self.step, self.expected, logs)
             if due:
                 self.orders[self.epoch :] = [batches.first_batch]
                 self._save()
-        if self.source.steps is None:
-            self.source.steps = self.step
+        self.expected = self.step  # an epoch of a data set of unknown length is about as long as the one before
         return logs
-
-    def _steps_so_far(self) -> int:
-        return self.epoch * (self.source.steps or 0) + self.step
 
     def _next_call(self) -> int:
         """How many steps to run in one call: no further than the epoch or the next checkpoint."""
         count = self.pace.steps
         if self.every is not None:
-            count = min(count, self.every - self._steps_so_far() % self.every)
+            count = min(count, self.every - self.trained % self.every)
         return count if self.source.steps is None else min(count, self.source.steps - self.step)
 
     def _blame(self, train: Steps, safe: list[tf.Tensor], batches: ArrayEpoch | StreamEpoch, first: int) -> None:
@@ -263,12 +287,13 @@ class Run:
 
     # ------------------------------------------------------------------ what was decided
 
-    def _watches_batches(self) -> str:
-        """The callback that wants to see every batch, if there is one."""
+    def _watches_batches(self, of: str) -> str:
+        """The callback that wants to see every batch of "train" or "test", if there is one."""
+        old = ("on_batch_begin", "on_batch_end") if of == "train" else ()
         for callback in self.callbacks:
             if isinstance(callback, keras.callbacks.ModelCheckpoint) and callback.save_freq == "epoch":
                 continue
-            for name in ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"):
+            for name in (f"on_{of}_batch_begin", f"on_{of}_batch_end", *old):
                 if not getattr(getattr(callback, name), "_is_default", False):
                     return type(callback).__name__
         return ""

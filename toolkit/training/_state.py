@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.random.seed_generator import global_seed_generator
 
 
 class State:
     """The variables of a model, its optimisers and its metrics, in a fixed order.
 
     Weights, moving averages and the states of the seed generators belong to the model; iterations, learning rate and
-    moments to the optimiser; the sums that an epoch's measures are made of to the metrics.
+    moments to the optimiser; the sums that an epoch's measures are made of to the metrics. Random numbers that are
+    drawn without a seed of their own, as in ``keras.random.normal(shape)``, follow from Keras's global generator.
 
     Attributes:
         names: what each variable is: ``model/3 dense/kernel``.
@@ -20,13 +24,15 @@ class State:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        # Adversarial pairs and the like keep several optimisers as attributes.
-        optimizers = [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
+        # Adversarial pairs and the like keep several optimisers as attributes, or lists and dicts of them.
+        kept = [each for value in vars(model).values() for each in _items(value)]
+        optimizers = [each for each in kept if isinstance(each, keras.optimizers.Optimizer)]
         optimizers.sort(key=lambda optimizer: optimizer is not model.optimizer)
         groups = {
             "model": model.variables,
             "optimizer": [v for optimizer in optimizers for v in optimizer.variables],
             "metrics": [v for metric in model.metrics for v in metric.variables],
+            "random": [global_seed_generator().state],
         }
         self.names: list[str] = []
         self.variables: list[keras.Variable] = []
@@ -56,6 +62,12 @@ class State:
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""
         return not self._weights or bool(_all_finite([weight.read_value() for weight in self._weights]))
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else [value]
 
 
 @tf.function(autograph=False, reduce_retracing=True)

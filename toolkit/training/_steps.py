@@ -23,6 +23,11 @@ from toolkit.training._recurrent import fused
 Logs = dict[str, Any]
 
 
+def has_own(model: keras.Model, step: str) -> bool:
+    """Whether ``train_step`` or ``test_step`` is the model's own instead of Keras's."""
+    return getattr(getattr(model, step), "__func__", None) is not getattr(keras.Model, step)
+
+
 class Steps:
     """``model.train_step`` or ``model.test_step`` for batches of one kind.
 
@@ -45,13 +50,16 @@ class Steps:
         self.one, self._many, self._rest = step, None, None
         if compilation.eager:
             return
-        with fused(() if compilation.jit else compilation.fused):
-            self.one = _traced(step, spec, compilation.jit)
-        self._many = _loop(self.one)
-        if compilation.jit:
-            # XLA compiles for one size of batch, for seconds: the smaller last batch does without.
+        if not compilation.jit or not compilation.asked:
             with fused(compilation.fused):
-                self._rest = _traced(step, spec, False)
+                self.one = _traced(step, spec, False)
+        if compilation.jit and not compilation.asked and _draws(self.one):
+            self.compilation = compilation = compilation.without_xla("XLA would draw other random numbers")
+        if compilation.jit:
+            # XLA compiles for one size of batch, for seconds: the smaller last batch does without, unless asked.
+            self._rest = None if compilation.asked else self.one
+            self.one = _traced(step, spec, True)
+        self._many = _loop(self.one)
 
     def run(self, epoch: ArrayEpoch | StreamEpoch, first: int, count: int) -> tuple[int, Logs]:
         """Runs the steps ``first … first + count − 1`` of an epoch.
@@ -101,14 +109,24 @@ def steps_of(model: keras.Model, name: str, spec: Nested, compilation: Compilati
     cache = vars(model).get("_training_steps")
     if cache is None or cache.compiled is not model._compile_config:
         cache = vars(model)["_training_steps"] = _Cache(model._compile_config)
-    key = (name, str(spec), compilation.eager, compilation.jit, model.dtype_policy.name)
+    key = (name, str(spec), compilation.eager, compilation.jit, compilation.asked, model.dtype_policy.name)
     if key not in cache.steps:
         cache.steps[key] = Steps(getattr(model, name), spec, compilation)
     return cache.steps[key]
 
 
 def _traced(step: Callable, spec: Nested, jit: bool) -> Callable:
-    return tf.function(step, jit_compile=jit, autograph=False).get_concrete_function(spec)
+    def logged(data: Nested) -> Logs:
+        return keras.tree.map_structure(tf.convert_to_tensor, step(data))  # a step may return Python numbers
+
+    return tf.function(logged, jit_compile=jit, autograph=False).get_concrete_function(spec)
+
+
+def _draws(step: tf.types.experimental.ConcreteFunction) -> bool:
+    """Whether a step draws random numbers, as dropout does."""
+    graph = step.graph.as_graph_def()
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    return any("Random" in node.op or "Multinomial" in node.op for node in [*graph.node, *nodes])
 
 
 def _loop(step: Callable) -> Callable:
@@ -159,21 +177,29 @@ class Pace:
         self.most = max(self.most, steps)
 
 
-def evaluate(model: keras.Model, steps: Steps, source: Arrays | Stream, pace: Pace) -> Logs:
+def evaluate(
+    model: keras.Model, steps: Steps, source: Arrays | Stream, pace: Pace, called: keras.callbacks.CallbackList
+) -> Logs:
     """The model's measures over all of ``source``, as ``model.evaluate`` returns them."""
     model.reset_metrics()
+    called.on_test_begin()
     epoch, first, logs = source.epoch(0), 0, {}
     while source.steps is None or first < source.steps:
         count = pace.steps if source.steps is None else min(pace.steps, source.steps - first)
+        called.on_test_batch_begin(first)
         started = time.perf_counter()
         done, last = steps.run(epoch, first, count)
         logs = last or logs
         pace.measure(done, time.perf_counter() - started)
         first += done
+        if done:
+            called.on_test_batch_end(first - 1, logs)
         epoch.forget(first)
         if done < count:
             break
-    return measures(model, logs)
+    results = measures(model, logs)
+    called.on_test_end(results)
+    return results
 
 
 def measures(model: keras.Model, logs: Logs) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from toolkit import xray
@@ -25,6 +26,13 @@ BAD = {
     "infinite x": ({"x": np.where(np.isnan(HOLED), np.inf, X)}, InvalidValueError, r"inf at index \(2, 1\)"),
     "text": ({"x": ["a"] * 6}, InvalidValueError, "x as numbers, received text"),
     "nothing": ({"x": None}, InvalidValueError, "an array of numbers"),
+    "ragged tensor": (
+        {"x": tf.ragged.constant([[1.0, 2.0], [1.0]])},
+        InvalidValueError,
+        r"RaggedTensor.*to_tensor\(\)",
+    ),
+    "sparse tensor": ({"x": tf.sparse.from_dense(X)}, InvalidValueError, r"SparseTensor.*tf\.sparse\.to_dense"),
+    "data set": ({"x": tf.data.Dataset.from_tensors(X)}, InvalidValueError, r"one batch.*next\(iter\(dataset\)\)"),
     "objects": ({"x": np.array([{}] * 6)}, InvalidValueError, "an array of numbers"),
     "two inputs": ({"x": [X, X]}, ShapeError, r"1 input\(s\), of shape \(None, 4\), received 2"),
     "unknown input": ({"x": {"q": X}}, InvalidValueError, r"inputs named .*received \['q'\]"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from toolkit import scratch, xray
+from toolkit.errors import UnsupportedError
 
 LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -298,6 +299,63 @@ def test_mixed_precision_verifies(rng):
     t = xray.trace(model, rng.standard_normal((3, 4)), [0, 1, 1], loss="sparse_categorical_crossentropy")
     t.verify()
     assert str(t.calls[0].outputs[0].dtype) == "bfloat16"
+
+
+def _half() -> keras.Sequential:
+    half = {"dtype": "float16"}
+    return keras.Sequential(
+        [keras.Input((4,), dtype="float16"), layers.Dense(5, "relu", **half), layers.Dense(3, "softmax", **half)]
+    )
+
+
+def _of_bytes() -> keras.Sequential:
+    stack = [layers.Rescaling(1 / 255), layers.Conv2D(2, 3, name="conv"), layers.Flatten()]
+    return keras.Sequential([keras.Input((6, 6, 1), dtype="uint8"), *stack, layers.Dense(3, "softmax")])
+
+
+def _spectral() -> keras.Sequential:
+    return keras.Sequential(
+        [keras.Input((4,)), layers.SpectralNormalization(layers.Dense(5, name="inner")), layers.Dense(3, "softmax")]
+    )
+
+
+@pytest.mark.parametrize("make", [_half, _of_bytes, _spectral])
+def test_numbers_of_all_types_and_weights_that_change_within_the_step(make, rng):
+    model = make()
+    shape, dtype = model.inputs[0].shape[1:], model.inputs[0].dtype
+    x = (rng.uniform(0, 255, size=(5, *shape)) if dtype == "uint8" else rng.standard_normal((5, *shape))).astype(dtype)
+    before = model.get_weights()
+    t = xray.trace(model, x, [0, 1, 2, 0, 1], loss="sparse_categorical_crossentropy", optimizer="sgd", training=True)
+    assert all(row.error <= (1e-3 if row.limit > 1e-5 else 1e-5) for row in t.verify().rows)
+    assert all(dx is not None for call in t.calls[1:] for dx in call.dx)  # also behind whole numbers
+    if make is _spectral:
+        used = next(call for call in t.calls if call.path.endswith("inner")).weights["kernel"]
+        assert np.linalg.norm(used, 2) < 0.999 * np.linalg.norm(before[0], 2)
+        np.testing.assert_array_equal(t.update()["spectral_normalization/inner/kernel"].before, before[0])
+
+
+class OwnLoss(keras.Model):
+    """Knows itself what it is to learn."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = layers.Dense(1)
+
+    def call(self, x):
+        return self.out(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.mean(ops.abs(y - y_pred))
+
+
+def test_a_loss_of_the_model_s_own_is_not_replaced_by_the_compiled_one_errors(rng):
+    model = OwnLoss()
+    x, y = rng.standard_normal((4, 3)), np.ones((4, 1))
+    model(x)
+    model.compile("sgd", "mse")
+    with pytest.raises(UnsupportedError, match="a compute_loss of its own"):
+        xray.trace(model, x, y)
+    assert xray.trace(model, x, y, loss="mae").loss == pytest.approx(float(model.compute_loss(x, y, model(x))))
 
 
 def test_forward_pass_alone(classifier, batch):

@@ -88,6 +88,7 @@ def test_not_finite_numbers_have_to_be_the_same(classifier, batch):
         ([np.nan, 1.0], [np.nan, 1.0], 0),
         ([np.nan, 1.0], [2.0, 1.0], np.inf),
         ([np.inf], [-np.inf], np.inf),
+        ([-np.inf, 1.0], [-np.inf, 1.0], 0),
         ([], [], 0),
         ([1e-9], [0.0], 1e-9 / np.finfo(np.float32).tiny),
     ],

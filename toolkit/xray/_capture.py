@@ -90,10 +90,10 @@ def capture(
     """
     with unchanged(model) as values:
         inputs = keras.tree.flatten(x)
-        watch = Watch(model, training)
-        watch.name_inputs(inputs)
         with tf.GradientTape() as tape:
             tape.watch([tensor for tensor in inputs if tensor.dtype.is_floating])
+            watch = Watch(model, training, tape)
+            watch.name_inputs(inputs)
             with watch.running():
                 outputs = _forward(model, watch, x, training)
             data_loss, added = _loss_of(model, loss, y, outputs, sample_weight)
@@ -253,7 +253,7 @@ def _layer_call(
         outputs=tuple(map(arrays.of, call.outputs)),
         output_masks=tuple(arrays.of(getattr(y, "_keras_mask", None)) for y in call.outputs),
         training=call.training,
-        weights={name: before.get(id(v), values[id(v)]) for name, v in names.items()},
+        weights={name: _one_array(before.get(id(v)), values[id(v)]) for name, v in names.items()},
         variables=names,
         non_trainable=frozenset(name for name, v in names.items() if not v.trainable),
         updated={
@@ -267,6 +267,11 @@ def _layer_call(
         gradients={name: gradients[id(v)] for name, v in names.items() if id(v) in gradients},
         parts=tuple(part.path for part in call.parts),
     )
+
+
+def _one_array(now: np.ndarray | None, at_first: np.ndarray) -> np.ndarray:
+    """What a variable holds now; the array from before the step where both are the same numbers in memory."""
+    return at_first if now is None or np.may_share_memory(now, at_first) else now
 
 
 def own_weights(call: Watched) -> list[keras.Variable]:

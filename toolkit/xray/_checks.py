@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import keras
@@ -12,6 +13,10 @@ from toolkit import bridge, scratch
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, UnsupportedError
 
 _WHERE = "trace"
+_OTHERS = {
+    "RaggedTensor": "Fill its rows up to one length: x.to_tensor().",
+    "SparseTensor": "Make it dense: tf.sparse.to_dense(x).",
+}
 
 
 def check_model(model: Any) -> keras.Model:
@@ -54,6 +59,9 @@ def _plain(values: Any) -> Any:
 
 def _as_tensor(value: Any, name: str) -> tf.Tensor:
     where = f"{_WHERE}, {name}"
+    if (kind := type(value).__name__) in _OTHERS or isinstance(value, tf.data.Dataset | Generator):
+        received, remedy = kind, _OTHERS.get(kind, "Take one batch out of it: x, y = next(iter(dataset)).")
+        raise InvalidValueError(where, "one batch as an array", received, remedy)
     if isinstance(value, tf.Tensor):
         array = value.numpy()
     else:

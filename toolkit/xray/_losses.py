@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras.src.losses.loss import apply_mask
 from keras.src.trainers.compile_utils import CompileLoss
 
-from toolkit.errors import InvalidValueError, ShapeError, ToolkitError
+from toolkit.errors import InvalidValueError, ShapeError, ToolkitError, UnsupportedError
 from toolkit.xray._loss_formulas import Formula, formula_of, is_sparse, targets
 from toolkit.xray._state import array_of
 
@@ -154,7 +154,11 @@ class WatchedLoss(CompileLoss):
 
 
 def watched_loss(model: keras.Model, loss: Any) -> WatchedLoss | None:
-    """The loss to watch: ``loss``, or the one that the model was compiled with; None where there is none."""
+    """The loss to watch: ``loss``, or the one that the model was compiled with; None where there is none.
+
+    Raises:
+        UnsupportedError: no loss is given, and the model computes its own in a way that only its code knows.
+    """
     names = getattr(model, "output_names", None)
     if loss is not None:
         known = loss if not isinstance(loss, str) else _by_name(loss)
@@ -162,6 +166,14 @@ def watched_loss(model: keras.Model, loss: Any) -> WatchedLoss | None:
     compiled = model._compile_loss
     if compiled is None or compiled._user_loss is None:
         return None
+    for method in ("train_step", "compute_loss"):
+        if getattr(type(model), method) is not getattr(keras.Model, method):
+            raise UnsupportedError(
+                f"trace, model {model.name!r}",
+                "a loss that Keras computes from outputs and labels",
+                f"a model with a {method} of its own",
+                "Give loss=…, what should be traced in its place, or loss=False for the forward pass alone.",
+            )
     return WatchedLoss(compiled._user_loss, compiled._user_loss_weights, names)
 
 

@@ -137,7 +137,7 @@ def difference(value: Any, reference: Any, scale: float = 0.0) -> float:
     finite = np.isfinite(a) & np.isfinite(b)
     if not (((a == b) | (np.isnan(a) & np.isnan(b))) | finite).all():
         return float("inf")
-    apart = np.abs(a - b, where=finite, out=np.zeros_like(a)).max()
+    apart = np.abs(np.subtract(a, b, where=finite, out=np.zeros_like(a))).max()
     largest = np.abs(b, where=finite, out=np.zeros_like(b)).max()
     return float(apart / max(largest, scale, np.finfo(np.float32).tiny))
 
@@ -349,7 +349,9 @@ def _losses(seen: Capture) -> Iterator[Check]:
     for term in seen.terms:
         if (recomputed := term.recomputed()) is not None:
             _, value, gradient = recomputed
-            dtype = term.value.dtype  # Keras computes losses in floatx, whatever the model computes in
+            # Keras computes losses in floatx, whatever the model computes in; what goes back is rounded to the model's.
+            dtypes = (str(term.value.dtype), str(term.y_pred.dtype))
+            dtype = max(dtypes, key=lambda each: TOLERANCES.get(each, 0.0))
             yield _check(term.name, "L", "NumPy, with Keras", value, term.value)
             if term.gradient is not None:
                 name = "dz" if term.formula.variable == "z" else "dy_hat"

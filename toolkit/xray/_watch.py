@@ -58,9 +58,10 @@ class Watch:
         refusal: why the run was stopped. Keras wraps what is raised inside a call, and loses its type.
     """
 
-    def __init__(self, model: keras.Model, training: bool) -> None:
+    def __init__(self, model: keras.Model, training: bool, tape: tf.GradientTape) -> None:
         self.model = model
         self.training = training
+        self._tape = tape
         self.calls: list[Watched] = []
         self.open: list[Watched] = []
         self.copy_of: dict[int, tf.Tensor] = {}
@@ -144,6 +145,8 @@ class Watch:
                     names.append(name)
                     sources |= self._origins.get(id(original), frozenset())
             bound.arguments[name] = arguments[name] = copied
+        # What comes from whole numbers or constants has no gradient on its way; a layer's dx is there all the same.
+        self._tape.watch([x for x in inputs if x.dtype.is_floating])
         if inputs and not sources and self.calls:
             # Out of sight, in a compiled function for example: most likely it follows what came before.
             sources = {len(self.calls) - 1}
@@ -158,13 +161,13 @@ class Watch:
             training=_works_in_training(operation, bound.arguments.get("training", self.training)),
             inputs=inputs,
             input_names=names,
-            before=_states(operation),
+            before=_held(operation),
             sources=frozenset(sources),
         )
         return seen, bound
 
     def _end(self, seen: Watched, outputs: Any) -> Any:
-        seen.after = _states(seen.operation)
+        seen.after = _held(seen.operation, trainable=False)
         number = len(self.calls)
         self.calls.append(seen)
         if self.open:
@@ -270,9 +273,12 @@ def _works_in_training(operation: keras.Operation, asked: Any) -> bool:
     return bool(asked) and not frozen  # a frozen batch normalisation goes by its running averages
 
 
-def _states(operation: keras.Operation) -> dict[int, tf.Tensor]:
-    """What the layer's non-trainable variables and seeds hold at this moment, by the variables' ``id``."""
+def _held(operation: keras.Operation, *, trainable: bool = True) -> dict[int, tf.Tensor]:
+    """What the layer's variables hold at this moment, by their ``id``; without the trainable ones if so asked.
+
+    Weights too may change within a step: spectral normalisation divides a kernel before its layer is called.
+    """
     if not isinstance(operation, keras.Layer) or not is_leaf(operation):
         return {}
-    trainable = {id(v) for v in operation.trainable_variables}
-    return {id(v): read(v) for v in operation.variables if id(v) not in trainable}
+    left_out = set() if trainable else {id(v) for v in operation.trainable_variables}
+    return {id(v): read(v) for v in operation.variables if id(v) not in left_out}

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 # Rows of probabilities sum to 1; float16 sums of some thousand classes do so to within a hundredth.
 SUM_TOLERANCE = 0.01
-# Predictions that differ by less from sample to sample do not depend on the sample; those of a fresh LSTM on short
-# sequences, which differ least of all healthy models, do by ten times as much.
-SAME_PREDICTION = 1e-3
+# Predictions that differ by less from sample to sample do not depend on the sample; two short texts in a fresh LSTM of
+# 3 units, which differ least of all healthy models, do by ten times as much.
+SAME_PREDICTION = 2e-5
 # After so many steps a model that learns is below chance by more than 2 %; before, ln C is where it has to begin.
 FEWEST_STEPS = 100
 CHANCE_SHARE = 0.98

@@ -19,6 +19,7 @@ def store(tmp_path) -> Checkpoint:
 
 def test_what_is_saved_is_loaded(store):
     state = [np.arange(6.0).reshape(2, 3), np.array(7), np.ones((2, 3), ml_dtypes.bfloat16), np.zeros((0, 4))]
+    state += [np.array(["a", "name"]), np.arange(3, dtype=">f4"), np.array(["2020-01-01"], "datetime64[s]")]
     store.save({"state": state, "best": []}, {"epoch": 3, "loss": float("nan")})
     arrays, record = store.load()
     assert record["epoch"] == 3
@@ -59,7 +60,9 @@ def test_another_run_errors(store, tmp_path):
         other.load()
 
 
-@pytest.mark.parametrize("damage", ["empty", "half", "text", "one byte", "an array", "another file", "no record"])
+@pytest.mark.parametrize(
+    "damage", ["empty", "half", "text", "one byte", "compression", "an array", "another file", "no record"]
+)
 def test_a_damaged_file_errors(damage, store):
     store.save({"state": [np.arange(1000.0)]}, {"epoch": 1})
     content = store.path.read_bytes()
@@ -71,6 +74,9 @@ def test_a_damaged_file_errors(damage, store):
         store.path.write_text("not a checkpoint")
     elif damage == "one byte":
         store.path.write_bytes(content[:400] + bytes([content[400] ^ 1]) + content[401:])
+    elif damage == "compression":
+        directory = content.rindex(b"PK\x01\x02")  # of the last array; its compression stands at byte 10
+        store.path.write_bytes(content[: directory + 10] + b"\x63" + content[directory + 11 :])
     elif damage == "an array":
         with store.path.open("wb") as file:
             np.save(file, np.ones(3))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from toolkit import training
 from toolkit.errors import CallOrderError, InvalidValueError
 from toolkit.training._compilation import decide
+from toolkit.training._data import lengths_vary
+from toolkit.training._steps import Steps
 
 
 def network(*layers, shape=(4, 3), **options) -> keras.Model:
@@ -34,6 +37,23 @@ def test_auto(layers, steps, jit, reason):
     assert reason in compilation.reason
 
 
+def test_sequences_of_varying_length_are_not_compiled_one_by_one():
+    model = network(keras.layers.GRU(2), shape=(None, 3))
+    assert "for each length" in decide(model, "auto", 10**6, lengths_vary=True).reason
+    assert lengths_vary((tf.TensorSpec((None, None, 3)), tf.TensorSpec((None,))))
+    assert not lengths_vary((tf.TensorSpec((None, 4, 3)), None))
+
+
+@pytest.mark.parametrize(("dropout", "jit"), [(0.0, True), (0.2, False)])
+def test_xla_draws_other_random_numbers(dropout, jit):
+    model = network(keras.layers.SimpleRNN(2, dropout=dropout))
+    spec = tf.TensorSpec((None, 4, 3)), tf.TensorSpec((None, 2))
+    steps = Steps(model.train_step, spec, decide(model, "auto", 10**6))
+    assert steps.compilation.jit is jit
+    assert jit or steps.compilation.reason == "XLA would draw other random numbers"
+    assert Steps(model.train_step, spec, decide(model, True, 1)).compilation.jit
+
+
 def test_a_wish_is_followed():
     model = network(keras.layers.Dense(2))
     assert decide(model, True, 10).jit
@@ -45,8 +65,6 @@ def test_a_wish_is_followed():
 def test_a_model_that_xla_cannot_compile_is_trained_without(y):
     class Strings(keras.layers.Layer):
         def call(self, z):
-            import tensorflow as tf
-
             return z + tf.cast(tf.strings.length(tf.strings.as_string(z)) * 0, z.dtype)
 
     model = network(Strings(), keras.layers.SimpleRNN(2), shape=(2, 1))

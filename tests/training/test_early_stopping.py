@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -84,6 +85,25 @@ def test_training_measures_may_be_watched(monitor, build, x, y):
     best = max if monitor == "accuracy" else min
     values = history.history[monitor]
     assert history.best_epoch == values.index(best(values)) + 1
+
+
+def test_a_measure_of_one_output_may_be_watched(x, y):
+    inputs = keras.Input((6,))
+    outputs = {"kind": keras.layers.Dense(3, name="kind")(inputs), "size": keras.layers.Dense(1, name="size")(inputs)}
+    model = keras.Model(inputs, outputs)
+    losses = {"kind": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "size": "mse"}
+    model.compile("sgd", losses, metrics={"kind": "accuracy"})
+    targets = {"kind": y, "size": x[:, :1]}
+    history = training.fit(model, x, targets, epochs=5, validation_split=0.2, patience=5, monitor="val_kind_accuracy")
+    values = history.history["val_kind_accuracy"]
+    assert history.best_epoch == values.index(max(values)) + 1
+
+
+def test_nothing_is_best_where_all_is_nan(build, x, y):
+    history = training.fit(build(), x, y, epochs=3, patience=2, validation_data=(np.full_like(x, np.nan), y))
+    assert (history.epochs, history.best_epoch) == (2, None)
+    assert len(history.plot().lines) == 2
+    plt.close("all")
 
 
 def test_patience_errors(build, x, y):

@@ -79,6 +79,27 @@ def test_options_that_exclude_each_other(build, x, y):
         training.fit(build(), x, y, class_weight={0: 2.0}, sample_weight=np.ones(50))
 
 
+@pytest.mark.parametrize("weights", [{"0": 2.0}, [1.0, 2.0, 3.0]], ids=str)
+def test_class_weight_errors(weights, build, x, y):
+    with pytest.raises(InvalidValueError, match="class_weight as a dict of class number and weight"):
+        training.fit(build(), x, y, class_weight=weights)
+
+
+def test_callback_errors(build, x, y, tmp_path):
+    with pytest.raises(InvalidValueError, match=r"callbacks as a list of keras\.callbacks\.Callback"):
+        training.fit(build(), x, y, callbacks=[print])
+    with pytest.raises(UnsupportedError, match=r"BackupAndRestore.*checkpoint=FOLDER"):
+        training.fit(build(), x, y, callbacks=[keras.callbacks.BackupAndRestore(tmp_path)])
+
+
+def test_classes_as_words_error(build, x, y):
+    words = np.array(["red", "green", "blue"])[y]
+    with pytest.raises(UnsupportedError, match=r"numbers as targets y, received strings.*np\.unique"):
+        training.fit(build(), x, words)
+    with pytest.raises(UnsupportedError, match="received strings"):
+        training.fit(build(), tf.data.Dataset.from_tensor_slices((x, words)).batch(8))
+
+
 @pytest.mark.parametrize(
     "data",
     [[[1.0, 2.0], [3.0, 4.0]], "text", None, {1, 2}, scipy.sparse.csr_matrix(np.eye(3)), (row for row in [[1.0]])],
@@ -126,6 +147,14 @@ def test_data_frames_are_taken(build, x, y):
     training.fit(first, x, y)
     training.fit(frame, pd.DataFrame(x), pd.Series(y))
     np.testing.assert_array_equal(frame.get_weights()[0], first.get_weights()[0])
+
+
+def test_a_frame_of_several_kinds_of_numbers_is_taken(build, x, y):
+    frame = pd.DataFrame(x).assign(whole=np.arange(50), flag=x[:, 0] > 0).drop(columns=[0, 1])
+    first, mixed = build(), build()
+    training.fit(first, frame.to_numpy("float32"), y)
+    training.fit(mixed, frame, y, callbacks=None)
+    np.testing.assert_array_equal(mixed.get_weights()[0], first.get_weights()[0])
 
 
 def test_a_token_outside_of_the_table_is_not_passed_over(y):

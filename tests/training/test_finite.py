@@ -71,6 +71,40 @@ def test_a_loss_that_is_not_finite_is_named(x):
         training.fit(model, x, x[:, :1])
 
 
+def test_a_layer_inside_a_backbone_is_named(x, y, build):
+    def body():
+        layers = [keras.Input((6,)), keras.layers.Dense(4), Square(name="root"), keras.layers.ReLU()]
+        culprit = keras.layers.Lambda(lambda z: z / 0.0, name="culprit")
+        return [keras.Sequential([*layers, culprit], name="backbone")]
+
+    with pytest.raises(InvalidValueError, match=r"the output of layer 'culprit' \(Lambda\)"):
+        training.fit(build(body), x, y)
+
+
+def test_a_step_of_ones_own_is_not_repeated_in_pieces(x):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(1)
+
+        def train_step(self, batch):
+            return {"loss": tf.reduce_mean(self.dense(batch["a"])) / 0.0}
+
+    model = Own()
+    model.compile()
+    with pytest.raises(InvalidValueError, match="received the loss not finite in epoch 1, step 1"):
+        training.fit(model, {"a": x, "b": x})
+
+
+def test_a_call_of_the_users_own_stays(build, x, y):
+    model = build()
+    call = model.layers[0].call
+    model.layers[0].call = broken = lambda z, *_, **__: call(z) * float("nan")
+    with pytest.raises(InvalidValueError, match="'hidden'"):
+        training.fit(model, x, y)
+    assert model.layers[0].call is broken
+
+
 def test_a_text_of_padding_names_the_average(rng, y):
     tokens = rng.integers(1, 9, (50, 5))
     tokens[20] = 0
@@ -102,3 +136,11 @@ def test_a_checkpoint_holds_no_nan(build, x, y, tmp_path):
         training.fit(build(), x, y, epochs=3, batch_size=16, checkpoint=tmp_path, checkpoint_every=1)
     with np.load(tmp_path / "checkpoint.npz") as file:
         assert all(np.isfinite(file[name]).all() for name in file.files)
+
+
+def test_a_run_that_a_callback_ends_at_nan_is_not_saved(build, x, y, tmp_path):
+    x = x.copy()
+    x[int(training.epoch_order(50, epoch=0, seed=0)[0])] = np.nan
+    with pytest.raises(InvalidValueError, match="x of the batch"):
+        training.fit(build(), x, y, batch_size=16, checkpoint=tmp_path, callbacks=keras.callbacks.TerminateOnNaN())
+    assert not (tmp_path / "checkpoint.npz").exists()

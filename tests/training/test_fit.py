@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from toolkit import models, training
+from toolkit.training._data import _tensor
+from toolkit.training._state import State
 
 
 def test_dropout_normalisation_and_validation_match_model_fit(build, x, y, plain_fit, assert_same_weights):
@@ -160,7 +164,7 @@ class Doubled(keras.Model):
             loss = 2 * self.compute_loss(x=x, y=y, y_pred=self(x, training=True))
         weights = self.trainable_weights
         self.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
-        return {"doubled": loss}
+        return {"doubled": loss, "factor": 2}
 
 
 def test_a_train_step_of_ones_own_matches_model_fit(x, y, plain_fit, assert_same_weights):
@@ -174,7 +178,40 @@ def test_a_train_step_of_ones_own_matches_model_fit(x, y, plain_fit, assert_same
     history = training.fit(ours, x, y, epochs=2, batch_size=16)
     measured = plain_fit(plain, x, y, epochs=2)
     assert_same_weights(ours, plain)
-    assert history.history["doubled"] == measured["doubled"]
+    assert history.history == measured
+
+
+class Apart(keras.Model):
+    """Its step takes a dict that the model itself cannot be called with, and keeps its optimiser in a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+        self.optimizers = [keras.optimizers.Adam(0.1)]
+
+    def train_step(self, batch):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self.dense(batch["anchor"]) - self.dense(batch["other"]) - 1) ** 2)
+        weights = self.dense.trainable_weights
+        self.optimizers[0].apply(tape.gradient(loss, [w.value for w in weights]), weights)
+        return {"loss": loss}
+
+
+def test_batches_that_only_the_step_understands_match_model_fit(x):
+    def model():
+        keras.utils.set_random_seed(0)
+        model = Apart()
+        model.compile()
+        return model
+
+    ours, plain = model(), model()
+    pairs = {"anchor": x, "other": x[::-1]}
+    history = training.fit(ours, pairs, epochs=2, batch_size=16, shuffle=False)
+    measured = plain.fit(pairs, epochs=2, batch_size=16, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(history.history["loss"], measured["loss"], rtol=1e-6)
+    np.testing.assert_array_equal(ours.dense.kernel, plain.dense.kernel)
+    kept = State(ours).variables
+    assert all(any(v is each for each in kept) for v in ours.optimizers[0].variables)
 
 
 def test_a_model_that_runs_eagerly_matches_model_fit(build, x, y, plain_fit, assert_same_weights):
@@ -235,6 +272,28 @@ def test_a_data_set_that_shuffles_is_taken_as_a_loop_over_it_takes_it(known_leng
         for batch in dataset:
             loop.train_on_batch(*batch)
     assert_same_weights(ours, loop)
+
+
+def test_a_data_set_may_change_its_length(build, x, y):
+    lengths = iter([2, 4, 3])
+
+    def batches():
+        for k in range(next(lengths)):
+            yield x[8 * k : 8 * k + 8], y[8 * k : 8 * k + 8]
+
+    signature = tf.TensorSpec((None, 6), tf.float32), tf.TensorSpec((None,), tf.int64)
+    history = training.fit(build(), tf.data.Dataset.from_generator(batches, output_signature=signature), epochs=3)
+    assert history.samples == [16, 32, 24]
+
+
+def test_one_long_text_does_not_widen_the_others():
+    texts = np.array(["short"] * 1000 + ["long " * 10_000], dtype=object)
+    tracemalloc.start()
+    tensor = _tensor("test", texts)
+    assert tracemalloc.get_traced_memory()[1] < 1e6  # as an array of width 50,000 it would be 200 MB
+    tracemalloc.stop()
+    assert tensor.shape == (1001,)
+    assert tensor[0] == b"short"
 
 
 def test_texts_as_strings_are_trained(y):
@@ -314,6 +373,15 @@ def test_a_second_fit_finds_the_steps_compiled(build, x, y):
     assert again.seconds[0] < first.seconds[0] / 5
 
 
+def test_what_callbacks_add_is_in_the_history(build, x, y):
+    def halving():
+        return keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+
+    history = training.fit(build(), x, y, epochs=3, callbacks=halving())
+    other = build().fit(x, y, epochs=3, callbacks=halving(), verbose=0)
+    assert list(history.frame()["learning_rate"]) == other.history["learning_rate"] != []
+
+
 def test_callbacks_are_called_as_keras_calls_them(build, x, y):
     class Calls(keras.callbacks.Callback):
         def __init__(self):
@@ -321,9 +389,7 @@ def test_callbacks_are_called_as_keras_calls_them(build, x, y):
             self.calls = []
 
         def on_train_begin(self, logs=None):
-            self.calls.append("train")
-            assert self.params["epochs"] == 2
-            assert self.params["steps"] == 4
+            self.calls.append(self.params)
 
         def on_epoch_begin(self, epoch, logs=None):
             self.calls.append(f"epoch {epoch}")
@@ -334,6 +400,12 @@ def test_callbacks_are_called_as_keras_calls_them(build, x, y):
         def on_test_begin(self, logs=None):
             self.calls.append("test")
 
+        def on_test_batch_begin(self, batch, logs=None):
+            self.calls.append(batch)
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.calls.append((batch, sorted(logs)))
+
         def on_epoch_end(self, epoch, logs=None):
             self.calls.append(sorted(logs))
 
@@ -341,8 +413,9 @@ def test_callbacks_are_called_as_keras_calls_them(build, x, y):
             self.calls.append(sorted(logs))
 
     ours, plain = Calls(), Calls()
-    history = training.fit(build(), x, y, epochs=2, batch_size=16, validation_data=(x, y), callbacks=[ours])
-    build().fit(x, y, epochs=2, batch_size=16, validation_data=(x, y), callbacks=[plain], verbose=0)
+    options = {"epochs": 2, "batch_size": 16, "validation_data": (x, y)}
+    history = training.fit(build(), x, y, callbacks=[ours], verbose=False, **options)
+    build().fit(x, y, callbacks=[plain], verbose=0, **options)
     assert ours.calls == plain.calls
     assert history.settings["steps_per_execution"] == "1: Calls sees every batch"
 

@@ -107,6 +107,30 @@ def test_a_rate_that_a_callback_changed(fresh, build, x, y, interrupting, tmp_pa
     assert_same_weights(cut_off(build, fit, interrupting, [6], fresh), once)
 
 
+def test_callbacks_beside_those_before(build, x, y, tmp_path):
+    options = {"epochs": 2, "checkpoint": tmp_path}
+    first, again = (keras.callbacks.ReduceLROnPlateau("loss", patience=9) for _ in range(2))
+    training.fit(build(), x, y, callbacks=[first], **options)
+    training.fit(build(), x, y, callbacks=[keras.callbacks.Callback(), again], **options)
+    assert again.best == first.best is not None
+
+
+def test_noise_without_a_seed_of_its_own(build, x, y, interrupting, tmp_path, assert_same_weights):
+    class Noise(keras.layers.Layer):
+        def call(self, z):
+            return z + keras.random.normal(keras.ops.shape(z))
+
+    def fit(model, callbacks, folder="cut"):
+        store = {"checkpoint": tmp_path / folder, "checkpoint_every": 3}
+        return training.fit(model, x, y, epochs=2, batch_size=16, callbacks=callbacks, **store)
+
+    def model():
+        return build(lambda: [Noise()])
+
+    once = undisturbed(model, lambda model, callbacks: fit(model, callbacks, "whole"))
+    assert_same_weights(cut_off(model, fit, interrupting, [5]), once)
+
+
 def test_a_learning_rate_schedule(build, x, y, interrupting, tmp_path, assert_same_weights):
     def model():
         return build(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 12), momentum=0.9))
@@ -233,6 +257,12 @@ def test_other_options_error(change, difference, begun, build, x, y):
     options = {"batch_size": 16, "validation_data": (x, y)} | change
     with pytest.raises(InvalidValueError, match=difference):
         training.fit(build(), x, y, epochs=2, checkpoint=begun, **options)
+
+
+def test_fewer_epochs_error(build, x, y, tmp_path):
+    training.fit(build(), x, y, epochs=3, checkpoint=tmp_path)
+    with pytest.raises(InvalidValueError, match=r"epochs of at least 3, which .* has begun, received 2"):
+        training.fit(build(), x, y, epochs=2, checkpoint=tmp_path)
 
 
 def test_other_data_errors(begun, build, x, y):

@@ -104,6 +104,17 @@ def test_a_confident_output_loses_nothing_to_clipping():
     t.verify()
 
 
+@pytest.mark.parametrize("activation", ["softmax", None])
+@pytest.mark.parametrize("margin", [3.0, 7.0, 12.0, 40.0])
+def test_a_model_that_is_sure_of_the_truth_verifies(activation, margin):
+    """Next to 0 the loss and its gradient have only the rounding of 1 + … and of p − 1 left."""
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(3, activation=activation)])
+    model.set_weights([margin * np.eye(3) + [[0.1, 0.37, 0], [0, 0.1, 0.37], [0.37, 0, 0.1]], np.zeros(3)])
+    loss = "sparse_categorical_crossentropy" if activation else L.SparseCategoricalCrossentropy(from_logits=True)
+    trace = xray.trace(model, np.eye(3)[:1], np.array([0]), loss=loss)
+    trace.verify()
+
+
 def test_probabilities_that_are_clipped_are_told(rng):
     x = keras.Input((1,))
     p = layers.Dense(2, "softmax")(x)

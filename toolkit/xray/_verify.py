@@ -13,7 +13,8 @@ import tensorflow as tf
 from toolkit.errors import GradientMismatchError
 from toolkit.xray._calls import LayerCall
 from toolkit.xray._capture import Capture, Weight
-from toolkit.xray._losses import WatchedLoss
+from toolkit.xray._loss_formulas import is_sparse
+from toolkit.xray._losses import LossTerm, WatchedLoss
 from toolkit.xray._naming import Names, names_of
 from toolkit.xray._redo import Redone, redo
 from toolkit.xray._state import put_values, unchanged, variables_of
@@ -352,10 +353,27 @@ def _losses(seen: Capture) -> Iterator[Check]:
             # Keras computes losses in floatx, whatever the model computes in; what goes back is rounded to the model's.
             dtypes = (str(term.value.dtype), str(term.y_pred.dtype))
             dtype = max(dtypes, key=lambda each: TOLERANCES.get(each, 0.0))
-            yield _check(term.name, "L", "NumPy, with Keras", value, term.value)
+            unit, slope_unit = _units(term)
+            yield _check(term.name, "L", "NumPy, with Keras", value, term.value, scale=unit)
             if term.gradient is not None:
                 name = "dz" if term.formula.variable == "z" else "dy_hat"
-                yield _check(term.name, name, "NumPy, with TensorFlow", gradient, term.gradient, dtype=dtype)
+                yield _check(
+                    term.name, name, "NumPy, with TensorFlow", gradient, term.gradient, scale=slope_unit, dtype=dtype
+                )
+
+
+def _units(term: LossTerm) -> tuple[float, float]:
+    """What the 1 in ``ln(1 + …)`` and in ``softmax(z) − 1`` comes to in the loss and in its gradient.
+
+    Where the model is sure of the truth, these cancel to nearly nothing, and the 1 is the measure of what is left.
+    Losses without a softmax have none: 0.
+    """
+    if term.formula.variable != "z" and not is_sparse(term.loss):
+        return 0.0, 0.0
+    samples = term.y_pred[..., 0].size
+    weights = np.ones(samples) if term.weights is None else term.weights
+    count = 1 if term.loss.reduction == "sum" else samples
+    return float(weights.sum() / count), float(term.scale * weights.max() / count)
 
 
 def _updates(trace: Trace) -> Iterator[Check]:

@@ -46,7 +46,8 @@ def fit(
     The mathematics of a step is Keras's own ``train_step``: the same batches, the smaller last one included, the
     same losses, metrics, masks, weights and seeds. With the same order of the samples the weights are those of
     ``model.fit``, bit for bit, or to rounding where an LSTM runs as one operation or XLA is used (``settings`` of the
-    history says so; XLA that is asked for draws other masks of dropout). Only the order differs by default: it follows from ``seed`` (see ``training.epoch_order``).
+    history says so; XLA that is asked for draws other masks of dropout). Only the order differs by default: it follows
+    from ``seed`` (see ``training.epoch_order``).
 
     Args:
         model: a compiled Keras model of any kind; on return only its weights, optimiser and metrics have changed,
@@ -69,7 +70,8 @@ def fit(
         restore_best: with ``patience``, whether the run ends with the weights of its best epoch.
         checkpoint: folder for the state of the run. The same call after a kill goes on from there, and its final
             weights equal those of an undisturbed run; after the end it returns at once, or goes on for more
-            ``epochs``, but not for fewer. What callbacks count and collect in numbers, texts, arrays and lists is part of it.
+            ``epochs``, but not for fewer. What callbacks count and collect in numbers, texts, arrays and lists is part
+            of it.
         checkpoint_every: write it every so many steps too, not only after each epoch.
         resume: whether to go on from a checkpoint that is there; False starts afresh.
         steps_per_execution: steps in one call into TensorFlow; "auto" takes as many as run in a quarter of a second,

@@ -46,7 +46,7 @@ class Steps:
         self._again = lambda: self._compile(step, spec, compilation.without_xla("XLA cannot compile this model"))
 
     def _compile(self, step: Callable, spec: Nested, compilation: Compilation) -> None:
-        self.compilation = compilation
+        self.compilation, self._ran = compilation, False
         self.one, self._many, self._rest = step, None, None
         if compilation.eager:
             return
@@ -69,12 +69,14 @@ class Steps:
         """
         run = self._one_by_one if isinstance(epoch, StreamEpoch) or self._many is None else self._in_a_loop
         try:
-            return run(epoch, first, count)
+            done = run(epoch, first, count)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
-            if not self.compilation.jit or self.compilation.asked:
-                raise
-            self._again()  # compiling failed, so nothing has run yet; an error of the model's own comes again
-            return run(epoch, first, count)
+            if not self.compilation.jit or self.compilation.asked or self._ran:
+                raise  # an error of the model's own
+            self._again()  # compiling failed, so nothing has run yet
+            done = run(epoch, first, count)
+        self._ran = True
+        return done
 
     def _in_a_loop(self, epoch: ArrayEpoch, first: int, count: int) -> tuple[int, Logs]:
         arrays, last = epoch.arrays, first + count

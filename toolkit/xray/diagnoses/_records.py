@@ -104,7 +104,7 @@ class Diagnoses(Sequence[Diagnosis]):
 
     def __str__(self) -> str:
         stream = io.StringIO()
-        Console(file=stream, width=_WIDTH, color_system=None, legacy_windows=False).print(self)
+        Console(file=stream, width=_WIDTH, color_system=None, legacy_windows=False, force_jupyter=False).print(self)
         return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
 
     __repr__ = __str__

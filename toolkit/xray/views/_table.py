@@ -49,7 +49,7 @@ def text(trace: Trace, width: int | None = None) -> str:
     """The table as plain text, as wide as the terminal or ``width``."""
     width = width or max(_NARROWEST, min(shutil.get_terminal_size((100, 24)).columns, _WIDEST))
     stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None, legacy_windows=False).print(table(trace))
+    Console(file=stream, width=width, color_system=None, legacy_windows=False, force_jupyter=False).print(table(trace))
     return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
 
 

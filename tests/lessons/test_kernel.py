@@ -47,6 +47,11 @@ def test_backend_of_the_shell_does_not_reach_the_kernel(monkeypatch):
     assert "MPLBACKEND" not in kernel.environment()
 
 
+def test_width_of_the_terminal_does_not_reach_the_kernel(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert kernel.environment()["COLUMNS"] == "100"
+
+
 def test_lesson_runs_in_this_python_under_poison(poisoned, lesson):
     result = run(lesson(f"\nimport sys\nassert sys.executable == {sys.executable!r}, sys.executable"))
     assert result.verdict == "passed"

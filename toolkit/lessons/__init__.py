@@ -39,9 +39,12 @@ The lines from ``# BEGIN SOLUTION`` to ``# END SOLUTION`` become ``...``, or the
 ``# BEGIN SOLUTION: answer = ...``. `run` executes the solved version, in which every `check` must come
 out right; `build` executes the learner's version, so its cells must run with the placeholders.
 
-A page carries no absolute path, no standard error and no widget state; sliders leave the picture
-of their starting position. A cell that is meant to raise has the tag ``raises-exception``
-(``# %% tags=["raises-exception"]``). Figures have their text alternative in ``alt="…"``.
+Numbers from 90 on are short pages beside the course, to be read when they are wanted.
+
+A page carries no absolute path, no standard error and no widget state. Sliders leave the picture of their
+starting position; other widgets leave nothing, so print or draw beside them what a reader should see. A
+cell that is meant to raise has the tag ``raises-exception`` (``# %% tags=["raises-exception"]``). Figures
+have their text alternative in ``alt="…"``.
 """
 
 from __future__ import annotations

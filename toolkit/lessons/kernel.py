@@ -32,6 +32,7 @@ def environment() -> dict[str, str]:
     # the kernel would leave what C++ writes to descriptor 2 out of the page that a learner sees it in.
     for name in ("MPLBACKEND", "PYTEST_CURRENT_TEST"):
         variables.pop(name, None)
+    variables["COLUMNS"] = "100"  # tables of text are as wide as a page, whatever the user's terminal
     return variables
 
 

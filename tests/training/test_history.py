@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -20,6 +21,16 @@ def test_the_frame_has_a_row_for_each_epoch(history):
     assert list(frame.columns) == ["loss", "accuracy", "val_loss", "val_accuracy", "seconds", "samples_per_second"]
     np.testing.assert_allclose(frame["samples_per_second"], 50 / np.array(history.seconds))
     np.testing.assert_array_equal(frame["val_loss"], history.history["val_loss"])
+
+
+def test_a_measure_of_one_number_in_an_array_is_a_number(build, x, y):
+    model = build()
+    model.compile("sgd", "mse", metrics=[keras.metrics.F1Score()])
+    of_each = training.fit(model, x, keras.utils.to_categorical(y, 3), validation_split=0.2)
+    assert [len(values) for values in of_each.history["val_f1_score"]] == [3]
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "mse", metrics=[keras.metrics.F1Score(threshold=0.5)])
+    assert isinstance(training.fit(model, x, (y[:, None] > 0) * 1.0).history["f1_score"][0], float)
 
 
 def test_an_empty_frame_has_no_rows():

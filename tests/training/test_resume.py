@@ -131,6 +131,24 @@ def test_noise_without_a_seed_of_its_own(build, x, y, interrupting, tmp_path, as
     assert_same_weights(cut_off(model, fit, interrupting, [5]), once)
 
 
+def test_states_that_go_from_batch_to_batch(rng, y, interrupting, tmp_path, assert_same_weights):
+    sequences = rng.standard_normal((50, 4, 3)).astype("float32")
+
+    def model():
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.SimpleRNN(4, stateful=True), keras.layers.Dense(3, "softmax")]
+        model = keras.Sequential([keras.Input(batch_shape=(10, 4, 3)), *layers])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    def fit(model, callbacks, folder="cut"):
+        options = {"epochs": 2, "batch_size": 10, "shuffle": False, "checkpoint": tmp_path / folder}
+        return training.fit(model, sequences, y, callbacks=callbacks, checkpoint_every=3, **options)
+
+    once = undisturbed(model, lambda model, callbacks: fit(model, callbacks, "whole"))
+    assert_same_weights(cut_off(model, fit, interrupting, [5]), once)
+
+
 def test_a_learning_rate_schedule(build, x, y, interrupting, tmp_path, assert_same_weights):
     def model():
         return build(optimizer=keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 12), momentum=0.9))

@@ -15,8 +15,9 @@ class State:
     """The variables of a model, its optimisers and its metrics, in a fixed order.
 
     Weights, moving averages and the states of the seed generators belong to the model; iterations, learning rate and
-    moments to the optimiser; the sums that an epoch's measures are made of to the metrics. Random numbers that are
-    drawn without a seed of their own, as in ``keras.random.normal(shape)``, follow from Keras's global generator.
+    moments to the optimiser; the sums that an epoch's measures are made of to the metrics. A stateful recurrent layer
+    carries its states from batch to batch. Random numbers that are drawn without a seed of their own, as in
+    ``keras.random.normal(shape)``, follow from Keras's global generator.
 
     Attributes:
         names: what each variable is: ``model/3 dense/kernel``.
@@ -32,6 +33,7 @@ class State:
             "model": model.variables,
             "optimizer": [v for optimizer in optimizers for v in optimizer.variables],
             "metrics": [v for metric in model.metrics for v in metric.variables],
+            "states": [v for layer in model._flatten_layers() for v in _carried(layer)],
             "random": [global_seed_generator().state],
         }
         self.names: list[str] = []
@@ -62,6 +64,11 @@ class State:
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""
         return not self._weights or bool(_all_finite([weight.read_value() for weight in self._weights]))
+
+
+def _carried(layer: keras.Layer) -> list[keras.Variable]:
+    states = keras.tree.flatten(layer.states) if getattr(layer, "stateful", False) else []
+    return [state for state in states if isinstance(state, keras.Variable)]
 
 
 def _items(value: Any) -> Iterable[Any]:

@@ -213,4 +213,4 @@ def measures(model: keras.Model, logs: Logs) -> dict[str, float]:
 
 def _number(value: Any) -> float | list:
     array = keras.ops.convert_to_numpy(value)
-    return float(array) if array.size == 1 else array.tolist()
+    return float(array.item()) if array.size == 1 else array.tolist()

@@ -315,12 +315,21 @@ print(f"mean accuracy {np.mean(accuracies):.1%}, mean loss {np.mean(losses):.3f}
 #
 # First the 2-2-2 network, built in Keras by hand, with our weights. Then the digit network: `bridge.to_keras` carries
 # any `scratch` network over, weights and all.
+#
+# And last, `toolkit.xray` opens the Keras network, layer by layer and line by line, and recomputes every number. In
+# JupyterLab you can step through it: press **step**, tick **sub-steps**, choose another **sample**. (How to read it is
+# told in [Read an xray](90_read_an_xray.ipynb).)
 
 # %%
 import keras
 
 tiny = keras.Sequential(
-    [keras.Input((2,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(2, activation="softmax")]
+    [
+        keras.Input((2,)),
+        keras.layers.Dense(2, activation="relu", name="hidden"),
+        keras.layers.Dense(2, activation="softmax", name="output"),
+    ],
+    name="two_two_two",
 )
 tiny.set_weights([W1, b1, W2, b2])
 ours = forward(batch, W1, b1, W2, b2)[-1]
@@ -331,6 +340,17 @@ print(f"            cross-entropy: ours {cross_entropy:.6f}, Keras {float(keras_
 twin = bridge.to_keras(network)
 ours = forward(digits.x_test, *network.get_weights())[-1]
 print(f"784-128-10  largest difference of p: {np.abs(ours - twin.predict(digits.x_test, verbose=0)).max():.0e}")
+
+# %%
+from toolkit import xray
+
+t = xray.trace(tiny, batch, loss=False)  # the forward pass alone; lesson 02 goes back
+print(f"{len(t.verify().rows)} tensors recomputed in NumPy, all are Keras's. The first sample:\n")
+for step in t.steps:
+    for part in step.substeps:
+        *given, result = part.tensors
+        print(f"{step.layer}  {part.title:<20} {result} = {part.tensors[result].value[0]}")
+t.widget()
 
 # %% [markdown]
 # ## 11 · Experiment: turn one weight
@@ -419,8 +439,7 @@ check("01.3", softmax)
 
 # %% [markdown]
 # **01.4** &nbsp; **Find the bug.** A colleague's forward pass runs without an error. But the answer for the *same*
-# sample changes with the samples beside it. Look at what it prints, then write it as it should be in the cell after
-# it.
+# sample changes with the samples beside it. Look at what it prints, then write it as it should be below.
 
 
 # %%
@@ -434,7 +453,6 @@ for n in (1, 2, 4):
     print(f"first sample in a batch of {n}: p = {forward_with_bug(batch[:n], W1, b1, W2, b2)[0]}")
 
 
-# %%
 def forward_repaired(x, W1, b1, W2, b2):
     # BEGIN SOLUTION: return ...
     a1 = np.maximum(x @ W1 + b1, 0)

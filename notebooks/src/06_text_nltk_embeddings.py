@@ -245,6 +245,30 @@ display(Markdown(table))
 # %% [markdown]
 # **What to see:** they agree. Of the embedding's rows only those of tokens in these 32 texts have a gradient.
 #
+# Let us look at these rows, for a single text: `toolkit.xray` opens one step of the network, and its widget steps through
+# it. Before you look: what can the loss say to *one word*, if the words are averaged?
+
+# %% alt="Rows of the embedding's gradient, one for each token of a text: all with one pattern, some rows stronger"
+from toolkit import xray
+
+t = xray.trace(model, x_train[2:3], labels[2:3], loss="sparse_categorical_crossentropy", optimizer="adam")
+proof = t.verify()
+print(f"{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+dE = t.gradients["embedding/embeddings"]
+ids, times = np.unique(x_train[2][x_train[2] != 0], return_counts=True)
+order = np.argsort(-times)[:12]
+words = [f"{preprocessor.vocabulary_[k][:16]} × {n}" for k, n in zip(ids[order], times[order])]
+_, ax = plt.subplots(figsize=(8, 3.4), layout="constrained", dpi=70)
+plots.matrix(dE[ids[order]], rows=words, ax=ax, title="dE, the rows of twelve tokens of one text")
+ax.set(xlabel="the 64 numbers of a word vector")
+plt.show()
+print(f"{np.any(dE != 0, axis=1).sum()} of {V:,} rows have a gradient")
+t.widget()
+
+# %% [markdown]
+# **What to see:** every token of the text gets the *same* gradient, times how often it stands there. An average cannot
+# tell words apart: what makes a word special comes only from the other texts that it stands in.
+#
 # ## 6 · Training, and an honest baseline
 #
 # Before you believe in a network, ask what a simple method does. **TF-IDF** counts each token of a text, weighs it down

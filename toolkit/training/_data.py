@@ -261,7 +261,7 @@ def _weights_of_classes(where: str, data: Nested, class_weight: Mapping[int, flo
     """The weight of each sample's class; classes that are not named weigh 1."""
     if not isinstance(data, tuple) or len(data) != 2 or keras.tree.is_nested(data[1]):
         raise UnsupportedError(where, "class_weight for a model with one output", "other targets than one array")
-    if not isinstance(class_weight, Mapping) or not all(isinstance(key, int | np.integer) for key in class_weight):
+    if not isinstance(class_weight, Mapping) or not all(isinstance(key, _NUMBERS) for key in class_weight):
         raise InvalidValueError(where, "class_weight as a dict of class number and weight", repr(class_weight))
     classes = data[1].numpy()
     if classes.ndim > 1:

@@ -78,12 +78,13 @@ class Run:
 
     def _build(self) -> None:
         """Creates the variables that the model, its optimiser and its metrics do not have yet."""
-        if has_own(self.model, "train_step"):  # it alone knows what to make of a batch: tracing it tells, as in Keras
-            if not self.compilation.eager:
-                steps_of(self.model, "train_step", self.source.spec, self.compilation)
-        else:
+        own = has_own(self.model, "train_step")
+        if own and not self.compilation.eager:  # it alone knows what to make of a batch: tracing it tells, as in Keras
+            steps_of(self.model, "train_step", self.source.spec, self.compilation)
+            return
+        if not own:
             require_numeric_targets(self.where, self.source)
-            self.model._symbolic_build(data_batch=self.source.spec)
+        self.model._symbolic_build(data_batch=self.source.spec)
 
     # ------------------------------------------------------------------ checkpoint
 

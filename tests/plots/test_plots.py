@@ -27,6 +27,7 @@ DRAW = {
     "images": lambda ax: plots.images(np.zeros((2, 4, 4)), ax=ax, title="T"),
     "matrix": lambda ax: plots.matrix([[1, 2]], ax=ax, title="T"),
     "network": lambda ax: plots.network([2, 1], ax=ax, title="T"),
+    "sample_grid": lambda ax: plots.sample_grid(np.zeros((2, 3, 4, 4)), rows=["a", "b"], ax=ax, title="T"),
 }
 
 

@@ -16,6 +16,7 @@ from toolkit.plots._history import history
 from toolkit.plots._images import images
 from toolkit.plots._matrix import matrix
 from toolkit.plots._network import network
+from toolkit.plots._sample_grid import sample_grid
 
 __all__ = [
     "attention",
@@ -31,4 +32,5 @@ __all__ = [
     "images",
     "matrix",
     "network",
+    "sample_grid",
 ]

@@ -245,7 +245,7 @@ class Run:
         logs: Logs = {}
         checked, safe, checked_at = self.step, self.state.read(), time.perf_counter()
         ended = False
-        while not ended and not self.model.stop_training:
+        while not ended:
             count = self._next_call()
             if count == 0:
                 break
@@ -257,12 +257,12 @@ class Run:
             self.step += done
             self.trained += done
             self.seconds += now - started
-            logs, ended = last or logs, done < count
+            logs = last or logs
             if done:
                 called.on_train_batch_end(self.step - 1, logs)
             due = done > 0 and self.every is not None and self.trained % self.every == 0
-            last_of_all = ended or self.step == self.source.steps or self.model.stop_training
-            if due or last_of_all or now - checked_at > _SECONDS_BETWEEN_CHECKS:
+            ended = done < count or self.step == self.source.steps or self.model.stop_training
+            if due or ended or now - checked_at > _SECONDS_BETWEEN_CHECKS:
                 if not (_finite.loss_is_finite(logs) and self.state.finite()):
                     self._blame(train, safe, batches, checked)
                 checked, safe, checked_at = self.step, self.state.read(), now

@@ -253,6 +253,7 @@ def test_data_sets_match_model_fit(known_length, build, x, y, assert_same_weight
     if known_length:
         assert_same_weights(ours, plain)  # the optimiser's too
     assert history.samples == [50, 50]
+    assert history.settings["steps_per_execution"] == "1: a data set hands over one batch at a time"
     for name, values in measured.items():
         np.testing.assert_allclose(history.history[name], values, rtol=1e-5, err_msg=name)
 

@@ -75,7 +75,7 @@ def fit(
         checkpoint_every: write it every so many steps too, not only after each epoch.
         resume: whether to go on from a checkpoint that is there; False starts afresh.
         steps_per_execution: steps in one call into TensorFlow; "auto" takes as many as run in a quarter of a second,
-            and one where a callback wants to see every batch. It changes the speed only.
+            and one where a callback wants to see every batch or a data set brings them. It changes the speed only.
         jit_compile: whether XLA compiles the step; "auto" uses it for loops over time in long runs, which is where it
             pays on a CPU, if it changes nothing but the rounding; and otherwise what the model was compiled with.
         callbacks: Keras callbacks, but not ``BackupAndRestore``, whose work ``checkpoint`` does.

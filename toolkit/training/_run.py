@@ -75,6 +75,8 @@ class Run:
         self.validation_pace = Pace(1 if self._watches_batches("test") else None)
         self.pace = Pace(1 if watching and steps_per_execution is None else steps_per_execution)
         self.paced = f"1: {watching} sees every batch" if watching and steps_per_execution is None else ""
+        if isinstance(source, Stream):
+            self.paced = "1: a data set hands over one batch at a time"
 
     def _build(self) -> None:
         """Creates the variables that the model, its optimiser and its metrics do not have yet."""

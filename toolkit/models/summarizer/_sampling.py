@@ -27,8 +27,8 @@ class ScheduledSampling(keras.Model):
     Source: Bengio et al. (2015), arXiv:1506.03099; in two passes: Mihaylova, Martins (2019), arXiv:1906.07651.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # by these names Keras knows a functional model
+        super().__init__(*args, **kwargs)
         self.sampling_rate = self.add_weight(
             shape=(), initializer="zeros", dtype="float32", trainable=False, name="sampling_rate"
         )
@@ -37,11 +37,12 @@ class ScheduledSampling(keras.Model):
     def train_step(self, data: Any) -> Any:
         """Keras's own, on targets of which some tokens are the model's."""
         (source, target), y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        mixed = self.mixed(source, target)
-        return super().train_step(((source, mixed), y, sample_weight))
+        source = ops.convert_to_tensor(source)
+        return super().train_step(((source, self.mixed(source, target)), y, sample_weight))
 
     def mixed(self, source: Any, target: Any) -> Any:
         """The shifted targets ``(N, T)`` with some tokens drawn by the model; start and padding stay."""
+        source, target = ops.convert_to_tensor(source), ops.convert_to_tensor(target)
         p = self([source, target], training=False)
         N, T, V = ops.shape(p)
         drawn = keras.random.categorical(ops.reshape(ops.log(p + 1e-9), (-1, V)), 1, dtype="int32", seed=self._draws)

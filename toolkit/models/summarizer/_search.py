@@ -180,17 +180,18 @@ def _beam(
         t: Any, token: Any, finished: Any, total: Any, length: Any, state: Any, tokens: Any, parents: Any, weights: Any
     ) -> tuple:
         p, a, state = decoder.step(memory, state, token)
-        log_p, following = tf.math.top_k(_log_of_allowed(p, forbidden), B)  # (N·B, B)
+        k = tf.minimum(B, tf.shape(p)[1])  # continuations of each
+        log_p, following = tf.math.top_k(_log_of_allowed(p, forbidden), k)  # (N·B, k)
         # A finished one has a single continuation, itself.
-        itself = tf.where(tf.range(B) == 0, tf.zeros([], dtype), minus_infinity)
+        itself = tf.where(tf.range(k) == 0, tf.zeros([], dtype), minus_infinity)
         log_p = tf.where(finished[:, tf.newaxis], itself, log_p)
         following = tf.where(finished[:, tf.newaxis], PADDING, following)
-        totals = tf.reshape(total[:, tf.newaxis] + log_p, [N, B * B])
+        totals = tf.reshape(total[:, tf.newaxis] + log_p, [N, B * k])
         length += tf.cast(~finished, dtype)
-        lengths = tf.repeat(tf.reshape(length, [N, B]), B, axis=1)
-        _, chosen = tf.math.top_k(totals / lengths**alpha, B)  # (N, B) of the B² continuations
-        parent = tf.reshape(chosen // B + B * tf.range(N)[:, tf.newaxis], [-1])
-        token = tf.reshape(tf.gather(tf.reshape(following, [N, B * B]), chosen, batch_dims=1), [-1])
+        lengths = tf.repeat(tf.reshape(length, [N, B]), k, axis=1)
+        _, chosen = tf.math.top_k(totals / lengths**alpha, B)  # (N, B) of the B·k continuations
+        parent = tf.reshape(chosen // k + B * tf.range(N)[:, tf.newaxis], [-1])
+        token = tf.reshape(tf.gather(tf.reshape(following, [N, B * k]), chosen, batch_dims=1), [-1])
         total = tf.reshape(tf.gather(totals, chosen, batch_dims=1), [-1])
         state, length, finished, a = tf.nest.map_structure(lambda x: tf.gather(x, parent), (state, length, finished, a))
         a = tf.where(finished[:, tf.newaxis], tf.zeros([], dtype), a)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.models.summarizer import lead, random_words, rouge
+
+
+def test_rouge_matches_hand_example():
+    # Summary: the cat sat (3 words); reference: the cat lay there (4). Two words are common: P = 2/3, R = 2/4,
+    # F1 = 4/7. One of 2 and 3 pairs: P = 1/2, R = 1/3, F1 = 2/5. The longest common subsequence: the cat, as words.
+    scores = rouge(["The cat sat."], ["the cat lay there"])
+    assert scores == pytest.approx((4 / 7, 2 / 5, 4 / 7))
+    # In another order the words are the same, and the subsequence is shorter: of 2 and 2 words 1.
+    assert rouge(["cat the"], ["the cat"]) == pytest.approx((1, 0, 1 / 2))
+    assert rouge(["the cat", ""], ["the cat", "a dog"]) == pytest.approx((1 / 2, 1 / 2, 1 / 2))
+    assert rouge(["cats"], ["cat"]).rouge1 == 1  # stems
+    assert str(scores) == "ROUGE-1 57.1  ROUGE-2 40.0  ROUGE-L 57.1"
+
+
+def test_baselines_match_hand_example():
+    texts = ["one two three four", "five"]
+    assert lead(texts, 2) == ["one two", "five"]
+    drawn = random_words(texts, 2, seed=1)
+    assert drawn == random_words(texts, 2, seed=1)
+    assert drawn[1] == "five"
+    places = [texts[0].split().index(word) for word in drawn[0].split()]
+    assert len(set(places)) == 2
+    assert places == sorted(places)
+    assert len({random_words(texts, 2, seed=seed)[0] for seed in range(20)}) > 2
+
+
+def test_errors():
+    with pytest.raises(ShapeError, match="a reference for each summary, received 1 and 2"):
+        rouge(["a"], ["a", "b"])
+    with pytest.raises(ShapeError):
+        rouge([], [])
+    for baseline in (lead, random_words):
+        with pytest.raises(InvalidValueError, match="words as a positive integer"):
+            baseline(["a b"], 0)

@@ -361,6 +361,9 @@ for name, accuracies in by_move.items():
 #
 # The kernels of the first convolution, and what they answer to one digit. The second convolution looks at all 32 of these
 # maps at once, so its windows cover more of the digit.
+#
+# Then the way back: what does the loss of this digit say to each place of these maps? `toolkit.xray` traces one step of
+# the network; its numbers are compared with TensorFlow's. Step through it, and choose the **channel** under a heat map.
 
 # %% alt="Left, 32 kernels of 3 × 3 weights; right, the 32 feature maps of a digit, edges and strokes lit up"
 first = convolutional.get_layer("convolution_1")
@@ -371,9 +374,34 @@ plots.feature_maps(maps, columns=6, ax=right, title="32 feature maps of the seve
 plt.show()
 print(f"{(maps.max(axis=(0, 1)) == 0).sum()} of the 32 maps are silent on this digit")
 
+# %% alt="Above, four feature maps of the seven; below, the gradient at each of their places: single dots along the strokes"
+from toolkit import xray
+
+t = xray.trace(convolutional, seven, y_test[y_test == 7][:1], loss="sparse_categorical_crossentropy")
+proof = t.verify()
+print(f"loss {t.loss:.4f}; {len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+back = next(step for step in t.steps if step.phase == "backward" and step.layer == "convolution_1")
+a, da = maps, back.tensors["da"].value[0]
+strongest = np.argsort(-np.abs(da).max(axis=(0, 1)))[:4]
+
+fig, axes = plt.subplots(2, 4, figsize=(8.5, 4.2), layout="constrained", dpi=70)
+for (top, bottom), f in zip(axes.T, strongest, strict=True):
+    limit = np.abs(da[..., f]).max()
+    top.imshow(a[..., f], cmap="viridis")
+    bottom.imshow(da[..., f], cmap="RdBu_r", vmin=-limit, vmax=limit)
+    top.set_title(f"a, map {f}", fontsize=10)
+    bottom.set_title(f"∂L/∂a, up to {limit:.0e}", fontsize=10)
+for ax in axes.flat:
+    ax.set_axis_off()
+plt.show()
+print(f"{np.mean(da == 0):.0%} of the gradient's numbers are 0; a 2 × 2 block with a single winner has 75%")
+t.widget()
+
 # %% [markdown]
 # **What to see:** some maps light up at the upper edges, some at the left ones, some copy the digit. Compare them with
-# the kernels that we drew by hand.
+# the kernels that we drew by hand. On the way back the gradient comes through the max pooling of section 5, so in each
+# 2 × 2 block at most *one* place gets any: dots, blue where a brighter map would lower the loss, red where it would
+# raise it.
 #
 # ## 9 · From an image file to the network: OpenCV
 #

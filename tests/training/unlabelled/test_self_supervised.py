@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from toolkit import scratch, training
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.training import unlabelled
+
+# ---------------------------------------------------------------------- both
+
+
+@pytest.fixture(params=["simclr", "autoencoder"])
+def model(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_training_lowers_the_loss_and_moves_every_weight(model, bars):
+    before = [w.numpy() for w in model.trainable_weights]
+    model.compile(keras.optimizers.Adam(0.01))  # compiled, as in use
+    history = training.fit(model, bars, epochs=12, batch_size=16, verbose=False)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        assert not np.array_equal(weight.numpy(), old), weight.path
+
+
+def test_same_seed_same_result(model, bars):
+    start = [v.numpy() for v in model.variables]
+    training.fit(model, bars, epochs=2, batch_size=16, verbose=False)
+    first = [w.numpy() for w in model.trainable_weights]
+    for variable, value in zip(model.variables, start, strict=True):
+        variable.assign(value)  # the seed generators' states, too
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+    training.fit(model, bars, epochs=2, batch_size=16, verbose=False)
+    for weight, value in zip(model.trainable_weights, first, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_labels_that_come_along_change_nothing(model, bars):
+    start = [v.numpy() for v in model.variables]
+    losses = []
+    for y in (None, np.arange(len(bars))):
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        losses.append(training.fit(model, bars, y, batch_size=24, verbose=False).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_validation_measures_and_learns_nothing(model, bars):
+    model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    before = [w.numpy() for w in model.trainable_weights]
+    history = training.fit(model, bars[:32], validation_data=(bars[32:], None), verbose=False)
+    assert np.isfinite(history.history["val_loss"]).all()
+    for weight, old in zip(model.trainable_weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+
+
+def test_resumed_training_matches_undisturbed_training(model, bars, tmp_path):
+    """The states of the random views and of the noise are a part of the checkpoint."""
+    start = [v.numpy() for v in model.variables]
+    training.fit(model, bars, epochs=3, batch_size=16, verbose=False)
+    whole = [w.numpy() for w in model.trainable_weights]
+    for epochs in (1, 3):
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+        training.fit(model, bars, epochs=epochs, batch_size=16, checkpoint=tmp_path / "run", verbose=False)
+    for weight, value in zip(model.trainable_weights, whole, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_a_broken_learning_rate_is_named(model, bars):
+    model.compile(keras.optimizers.SGD(1e30), run_eagerly=True)
+    with pytest.raises(InvalidValueError, match="not finite in epoch"):
+        training.fit(model, bars, epochs=6, batch_size=24, verbose=False)
+
+
+# ---------------------------------------------------------------------- SimCLR
+
+
+def test_simclr_returns_the_features_of_the_images_themselves(simclr, encoder, bars):
+    np.testing.assert_array_equal(simclr(bars), encoder(bars))
+    assert simclr(bars).shape == (48, 6)
+
+
+def test_simclr_step_matches_scratch(encoder, bars):
+    """One step of gradient descent on the head: dL/dz by scratch, dW of a dense layer by the chain rule."""
+    head = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, use_bias=False, dtype="float32")])
+    still = unlabelled.RandomView(shift=0, zoom=0, rotation=0, noise=0)
+    model = unlabelled.SimCLR(encoder, head, still)
+    model.compile(keras.optimizers.SGD(1.0), run_eagerly=True)
+    h = np.tile(encoder(bars[:4]).numpy(), (2, 1)).astype("float64")
+    W = head.layers[0].kernel.numpy().astype("float64")
+    loss = scratch.NTXent(0.5)
+    value = loss.forward(np.tile(np.arange(4), 2), h @ W)
+    logs = model.train_step(tf.constant(bars[:4]))
+    assert float(logs["loss"]) == pytest.approx(value, rel=1e-4)
+    np.testing.assert_allclose(head.layers[0].kernel.numpy(), W - h.T @ loss.backward(), rtol=1e-3, atol=1e-4)
+
+
+def test_simclr_errors(encoder):
+    head = unlabelled.projection_head(6)
+    with pytest.raises(InvalidValueError, match="temperature above 0"):
+        unlabelled.SimCLR(encoder, head, temperature=0)
+    with pytest.raises(ShapeError, match=r"outputs \(N, D\)"):
+        unlabelled.SimCLR(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]), head)
+
+
+# ---------------------------------------------------------------------- denoising autoencoder
+
+
+def test_the_target_is_the_clean_image(autoencoder, bars):
+    """With all but everything masked, what is compared is still the image, not the darkness."""
+    autoencoder.masking = 0.999
+    reconstructed = autoencoder.decoder(autoencoder.encoder(np.zeros_like(bars))).numpy()
+    expected = keras.losses.binary_crossentropy(bars, reconstructed).numpy().mean()
+    assert float(autoencoder.compute_loss(tf.constant(bars))) == pytest.approx(expected, rel=0.02)
+
+
+def test_corruption_masks_the_share_that_was_asked_for(autoencoder):
+    ones = np.ones((200, 8, 8, 1), dtype="float32")
+    spoiled = np.asarray(autoencoder.corrupt(ones))
+    assert (spoiled == 0).mean() == pytest.approx(0.4, abs=0.02)
+    assert set(np.unique(spoiled)) == {0, 1}
+    assert not np.array_equal(spoiled, autoencoder.corrupt(ones))
+
+
+def test_gaussian_corruption_adds_noise_of_its_deviation(encoder):
+    decoder = unlabelled.image_decoder((8, 8, 1), 6, filters=2, seed=0)
+    autoencoder = unlabelled.DenoisingAutoencoder(encoder, decoder, masking=0, gaussian=0.2)
+    noise = np.asarray(autoencoder.corrupt(np.ones((200, 8, 8, 1), dtype="float32"))) - 1
+    assert noise.std() == pytest.approx(0.2, rel=0.05)
+    assert abs(noise.mean()) < 0.01
+
+
+def test_autoencoder_spoils_nothing_outside_of_training(autoencoder, bars):
+    np.testing.assert_array_equal(autoencoder(bars), autoencoder(bars))
+    assert autoencoder(bars).shape == bars.shape
+
+
+def test_autoencoder_errors(encoder):
+    with pytest.raises(ShapeError, match=r"the shape of the inputs, \(8, 8, 1\)"):
+        unlabelled.DenoisingAutoencoder(encoder, unlabelled.image_decoder((12, 12, 1), 6))
+    decoder = unlabelled.image_decoder((8, 8, 1), 6)
+    with pytest.raises(InvalidValueError, match="masking"):
+        unlabelled.DenoisingAutoencoder(encoder, decoder, masking=1)
+    with pytest.raises(InvalidValueError, match="gaussian"):
+        unlabelled.DenoisingAutoencoder(encoder, decoder, gaussian=-1)
+    with pytest.raises(InvalidValueError, match="divisible by 4"):
+        unlabelled.image_decoder((10, 8, 1))

@@ -1,0 +1,230 @@
+"""Generative adversarial networks: one network invents samples, the other learns to see through it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from toolkit.errors import InvalidValueError, ShapeError
+
+
+def discriminator_loss(s_real: tf.Tensor, s_generated: tf.Tensor) -> tf.Tensor:
+    r"""Cross-entropy of *real or generated?* from logits s, :math:`D = \sigma(s)`.
+
+    .. math:: L_D = -\frac1N \sum_n \ln D(x_n) - \frac1M \sum_m \ln (1 - D(G(z_m)))
+
+    Args:
+        s_real: the discriminator's logits of real samples, ``(N, 1)``.
+        s_generated: its logits of generated ones, ``(M, 1)``.
+    """
+    return tf.reduce_mean(tf.nn.softplus(-s_real)) + tf.reduce_mean(tf.nn.softplus(s_generated))
+
+
+def generator_loss(s_generated: tf.Tensor, *, saturating: bool = False) -> tf.Tensor:
+    r"""What the generator makes small.
+
+    .. math:: L_G = -\frac1M \sum_m \ln D(G(z_m)) \qquad \text{saturating: } \frac1M \sum_m \ln (1 - D(G(z_m)))
+
+    The second is its side of the minimax game. Their gradients in s are −(1 − D)/M and −D/M: where the discriminator
+    sees through every sample, D ≈ 0, the first is at its largest, and nothing is left of the second.
+
+    Args:
+        s_generated: the discriminator's logits of generated samples, ``(M, 1)``.
+        saturating: whether to use the second.
+    """
+    if saturating:
+        return -tf.reduce_mean(tf.nn.softplus(s_generated))
+    return tf.reduce_mean(tf.nn.softplus(-s_generated))
+
+
+class GAN(keras.Model):
+    r"""Generator and discriminator, trained against each other (Goodfellow et al., 2014).
+
+    .. math:: \min_G \max_D \; V(D, G) = \mathbb E_{x \sim p_\text{data}} \ln D(x)
+              + \mathbb E_{z \sim \mathcal N(0, 1)} \ln (1 - D(G(z)))
+
+    For a fixed G with density :math:`p_G` the best discriminator is :math:`D^* = p_\text{data} / (p_\text{data} +
+    p_G)`, and then :math:`V = 2\,\mathrm{JSD}(p_\text{data}, p_G) - \ln 4`. In practice both take turns, a step each,
+    and the generator uses ``-ln D`` (see ``generator_loss``).
+
+        gan = GAN(generator, discriminator)
+        gan.compile(keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(1e-3, beta_1=0.5))
+        training.fit(gan, x, epochs=20, batch_size=64)
+        gan.sample(16)
+
+    Neither loss says how good the samples are: each is measured against an opponent that changes. Look at the samples.
+
+    Args:
+        generator: G, ``z (N, Z)`` → samples of the shape of x.
+        discriminator: D, ``x (N, …)`` → one logit each, ``(N, 1)``; no sigmoid at its end. With ``pack=m`` it sees m
+            samples at a time, side by side along their last axis.
+        saturating: whether the generator uses its side of the minimax game, ``ln(1 − D)``.
+        pack: m samples are judged together, all real or all generated, which shows a lack of variety (PacGAN, Lin et
+            al., 2018); samples of a batch that do not fill a pack are left out.
+        seed: fixes z.
+
+    Raises:
+        ShapeError: generator and discriminator do not fit each other.
+        InvalidValueError: ``pack`` is not a positive integer.
+    """
+
+    MEASURES = ("discriminator_loss", "generator_loss", "discriminator_accuracy", "generator_gradient")
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        saturating: bool = False,
+        pack: int = 1,
+        seed: int | None = 0,
+        name: str = "gan",
+    ) -> None:
+        super().__init__(name=name)
+        if isinstance(pack, bool) or not isinstance(pack, int) or pack < 1:
+            raise InvalidValueError("GAN", "pack as a positive integer", repr(pack))
+        *shape, channels = generator.output_shape[1:]
+        if discriminator.input_shape[1:] != (*shape, channels * pack) or discriminator.output_shape[1:] != (1,):
+            expected = f"a discriminator from {(None, *shape, channels * pack)} to (None, 1), one logit for each sample"
+            if pack > 1:
+                expected += f" or pack of {pack}"
+            raise ShapeError("GAN", expected, f"{discriminator.input_shape} to {discriminator.output_shape}")
+        if getattr(discriminator.layers[-1], "activation", None) is keras.activations.sigmoid:
+            remedy = "Leave the sigmoid out: the losses bring it along."
+            raise InvalidValueError("GAN", "a discriminator that returns logits", "one that ends with sigmoid", remedy)
+        self.generator, self.discriminator = generator, discriminator
+        self.saturating, self.pack = saturating, pack
+        self.seeds = keras.random.SeedGenerator(seed)
+        self.means = [keras.metrics.Mean(name) for name in self.MEASURES]
+
+    def compile(
+        self,
+        generator_optimizer: str | keras.optimizers.Optimizer = "adam",
+        discriminator_optimizer: str | keras.optimizers.Optimizer = "adam",
+        **options: Any,
+    ) -> None:
+        """Sets the two optimisers; each needs its own, with moments of its own.
+
+        Args:
+            generator_optimizer: of the generator.
+            discriminator_optimizer: of the discriminator.
+            options: of ``keras.Model.compile``, such as ``run_eagerly``.
+
+        Raises:
+            InvalidValueError: both are the same optimiser.
+        """
+        if generator_optimizer is discriminator_optimizer and not isinstance(generator_optimizer, str):
+            raise InvalidValueError("GAN.compile", "two optimisers", "the same one twice", "Make one for each network.")
+        super().compile(optimizer=generator_optimizer, **options)
+        self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        self.optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Means over an epoch.
+
+        Both losses; the share of real and generated samples that the discriminator told right; and the norm of the
+        gradient that arrives at the generator's weights.
+        """
+        return self.means
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The discriminator's logits of samples: above 0 it takes them for real."""
+        return self.discriminator(self._packed(x), training=training)
+
+    def latent(self, n: int | tf.Tensor) -> tf.Tensor:
+        """``z (n, Z)``, drawn anew with each call."""
+        shape = n, self.generator.input_shape[-1]
+        return keras.random.normal(shape, dtype=self.generator.compute_dtype, seed=self.seeds)
+
+    def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
+        """``n`` generated samples, ``(n, …)``; the same for the same weights and seed."""
+        z = np.random.default_rng(seed).standard_normal((n, self.generator.input_shape[-1]))
+        return self.generator.predict(z.astype(self.generator.compute_dtype), verbose=0)
+
+    def compute_loss(self, x: tf.Tensor, *_: Any, training: bool = True, **__: Any) -> tf.Tensor:
+        """The sum of both losses, which nobody makes small; it is asked for when a number was not finite."""
+        s = self(self.generator(self.latent(tf.shape(x)[0]), training=training), training=training)
+        return discriminator_loss(self(x, training=training), s) + generator_loss(s, saturating=self.saturating)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """A step of the discriminator, then a step of the generator against it."""
+        x, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        n = tf.shape(x)[0]
+
+        # The discriminator learns; the generator's samples are data to it, made outside of the tape.
+        generated = self.generator(self.latent(n), training=True)
+        with tf.GradientTape() as tape:
+            s_real, s_generated = self(x, training=True), self(generated, training=True)
+            loss_D = discriminator_loss(s_real, s_generated)
+        self._step(self.discriminator_optimizer, self.discriminator, tape, loss_D)
+
+        # The generator learns: the gradient comes to it through the discriminator, which stays as it is.
+        with tf.GradientTape() as tape:
+            s = self(self.generator(self.latent(n), training=True), training=True)
+            loss_G = generator_loss(s, saturating=self.saturating)
+        gradients = self._step(self.optimizer, self.generator, tape, loss_G)
+
+        right = [tf.reduce_mean(tf.cast(told, "float32")) for told in (s_real > 0, s_generated < 0)]
+        measured = loss_D, loss_G, (right[0] + right[1]) / 2, tf.linalg.global_norm(gradients)
+        for mean, value in zip(self.means, measured, strict=True):
+            mean.update_state(value)
+        return self.get_metrics_result()
+
+    def _step(
+        self, optimizer: keras.optimizers.Optimizer, network: keras.Model, tape: tf.GradientTape, loss: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """One step of ``optimizer`` on the weights of one of the two networks; returns its gradients."""
+        weights = network.trainable_variables
+        gradients = tape.gradient(loss, [w.value for w in weights])
+        optimizer.apply(gradients, weights)
+        return gradients
+
+    def _packed(self, x: tf.Tensor) -> tf.Tensor:
+        """``(N, …, C)`` → ``(N // m, …, m·C)``."""
+        if self.pack == 1:
+            return x
+        packs = tf.shape(x)[0] // self.pack
+        return tf.concat(tf.split(x[: packs * self.pack], self.pack), axis=-1)
+
+
+class SampleRecord(keras.callbacks.Callback):
+    """Keeps what a GAN's generator makes of the same z at several times of its training.
+
+        record = SampleRecord(n=8, epochs=(0, 1, 5, 20))
+        training.fit(gan, x, epochs=20, callbacks=[record])
+        plots.sample_grid(record.samples, rows=record.times)
+
+    Args:
+        n: how many samples.
+        epochs: after which epochs, from 1; 0 is before training.
+        seed: fixes z.
+
+    Attributes:
+        samples: for each of these times an array ``(n, …)``.
+        times: the epochs that came so far.
+    """
+
+    def __init__(self, n: int = 8, epochs: Sequence[int] = (0, 1, 2, 5, 10, 20), *, seed: int = 0) -> None:
+        super().__init__()
+        self.n, self.epochs, self.seed = n, tuple(epochs), seed
+        self.samples: list[np.ndarray] = []
+        self.times: list[int] = []
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """The generator as it is before."""
+        self._keep(0)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """The generator after an epoch."""
+        self._keep(epoch + 1)
+
+    def _keep(self, epoch: int) -> None:
+        if epoch in self.epochs and epoch not in self.times:
+            self.samples.append(self.model.sample(self.n, seed=self.seed))
+            self.times.append(epoch)

@@ -31,6 +31,19 @@ def test_padding_changes_nothing(build):
 
 
 @pytest.mark.parametrize("build", [models.text_classifier, models.attention_classifier])
+def test_words_are_dropped_whole(build):
+    """In training each word's vector is 0 as a whole or scaled by 1 / (1 − rate); otherwise nothing happens."""
+    model = build(50, 3, embedding_dim=8, word_dropout=0.5, seed=1)
+    ids = np.random.default_rng(0).integers(1, 50, (40, 9))
+    vectors = model.get_layer("embedding")(ids)
+    dropped = model.get_layer("word_dropout")(vectors, training=True).numpy()
+    kept = (dropped != 0).any(axis=-1)
+    np.testing.assert_allclose(dropped, 2 * vectors.numpy() * kept[..., None], rtol=1e-6)
+    assert 0.4 < kept.mean() < 0.6
+    np.testing.assert_array_equal(model(ids), build(50, 3, embedding_dim=8, seed=1)(ids))
+
+
+@pytest.mark.parametrize("build", [models.text_classifier, models.attention_classifier])
 def test_it_learns_which_word_occurs(build):
     rng = np.random.default_rng(0)
     ids = rng.integers(2, 20, (300, 6))

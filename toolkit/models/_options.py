@@ -32,6 +32,12 @@ def dropout_layer(rate: float, dtype: str, seed: int | None, name: str) -> list[
     return [keras.layers.Dropout(rate, seed=seed, dtype=dtype, name=name)] if rate else []
 
 
+def word_dropout_layer(rate: float, dtype: str, seed: int | None) -> list[keras.layers.Layer]:
+    """Dropout of whole words, one decision for all D numbers of a vector, in a list; the empty list for rate 0."""
+    noise_shape = (None, None, 1)  # of (N, T, D): shared along D
+    return [keras.layers.Dropout(rate, noise_shape, seed, dtype=dtype, name="word_dropout")] if rate else []
+
+
 def dense_layers(
     hidden: Sequence[int], activation: str, *, dropout: float, dtype: str, seed: int | None, l2: float = 0.0
 ) -> list[keras.Layer]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import keras
 
 from toolkit.errors import InvalidValueError
-from toolkit.models._options import check_sizes, dropout_layer, embedding, layer_seed, lstm, probabilities
+from toolkit.models._options import (
+    check_sizes,
+    dropout_layer,
+    embedding,
+    layer_seed,
+    lstm,
+    probabilities,
+    word_dropout_layer,
+)
 
 
 def attention_classifier(
@@ -16,6 +24,7 @@ def attention_classifier(
     units: int = 64,
     heads: int = 1,
     dropout: float = 0.0,
+    word_dropout: float = 0.0,
     dtype: str = "float32",
     seed: int | None = None,
     name: str = "attention_classifier",
@@ -37,6 +46,7 @@ def attention_classifier(
         units: M of the LSTM; each head's keys have ``units // heads`` numbers.
         heads: how many attentions run side by side.
         dropout: share of the LSTM's outputs, and of the average, dropped in training.
+        word_dropout: share of the words dropped in training, each as a whole, so that the network cannot lean on one.
         dtype: "float32" or "float64".
         seed: fixes the initial weights and the dropout masks; None draws new ones.
         name: the model's name.
@@ -50,13 +60,16 @@ def attention_classifier(
     Raises:
         InvalidValueError: a size is not a positive integer, or ``units`` is no multiple of ``heads``.
 
-    Source: Vaswani et al. (2017), arXiv:1706.03762; Bahdanau et al. (2015), arXiv:1409.0473, for attention over an RNN.
+    Source: Vaswani et al. (2017), arXiv:1706.03762; Bahdanau et al. (2015), arXiv:1409.0473, for attention over an RNN;
+    Iyyer et al. (2015) for dropping words.
     """
     check_sizes("attention_classifier", vocabulary_size, classes, embedding_dim, units, heads)
     if units % heads:
         raise InvalidValueError("attention_classifier", f"units as a multiple of heads={heads}", f"{units}")
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     states = embedding(vocabulary_size, embedding_dim, dtype, layer_seed(seed, 0))(tokens)
+    for layer in word_dropout_layer(word_dropout, dtype, layer_seed(seed, 200)):
+        states = layer(states)
     states = lstm(units, dtype, layer_seed(seed, 1), return_sequences=True, name="lstm")(states)
     for layer in dropout_layer(dropout, dtype, layer_seed(seed, 101), "dropout_1"):
         states = layer(states)

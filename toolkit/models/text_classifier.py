@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 import keras
 
-from toolkit.models._options import check_sizes, dense_layers, dropout_layer, embedding, layer_seed, probabilities
+from toolkit.models._options import (
+    check_sizes,
+    dense_layers,
+    dropout_layer,
+    embedding,
+    layer_seed,
+    probabilities,
+    word_dropout_layer,
+)
 
 
 def text_classifier(
@@ -17,6 +25,7 @@ def text_classifier(
     hidden: Sequence[int] = (256,),
     activation: str = "relu",
     dropout: float = 0.0,
+    word_dropout: float = 0.0,
     dtype: str = "float32",
     seed: int | None = None,
     name: str = "text_classifier",
@@ -34,6 +43,7 @@ def text_classifier(
         hidden: units of the dense layers after the average.
         activation: of the hidden layers.
         dropout: share of the average and of each hidden layer's outputs dropped in training.
+        word_dropout: share of the words dropped in training, each as a whole, so that the network cannot lean on one.
         dtype: "float32" or "float64".
         seed: fixes the initial weights and the dropout masks; None draws new ones.
         name: the model's name.
@@ -45,11 +55,15 @@ def text_classifier(
 
     Raises:
         InvalidValueError: a size is not a positive integer.
+
+    Source: Iyyer et al. (2015), "Deep unordered composition rivals syntactic methods for text classification", for the
+    average and for dropping words.
     """
     check_sizes("text_classifier", vocabulary_size, classes, embedding_dim, *hidden)
     layers: list[keras.Layer] = [
         keras.Input((None,), dtype="int32", name="tokens"),
         embedding(vocabulary_size, embedding_dim, dtype, layer_seed(seed, 0)),
+        *word_dropout_layer(word_dropout, dtype, layer_seed(seed, 200)),
         keras.layers.GlobalAveragePooling1D(dtype=dtype, name="average"),
     ]
     layers += dropout_layer(dropout, dtype, layer_seed(seed, 100), "dropout")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
+
+from toolkit.errors import InvalidValueError
 
 Phase = Literal["forward", "loss", "backward", "update"]
 Role = Literal["input", "output", "parameter", "state", "mask", "intermediate", "upstream", "gradient"]
@@ -93,7 +95,7 @@ class Tensor:
         return Statistics.of(self.value)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
     r"""One step of the computation: an equation and the tensors in it.
 
@@ -110,6 +112,7 @@ class Step:
             outputs, parameters and gradients are Keras's and TensorFlow's own.
         note: what a reader should know besides, in a sentence; may be empty.
         open: makes the sub-steps when they are asked for; None where there are none.
+        time: of a sub-step in a loop over time, which time step it belongs to, from 1; None outside of a loop.
     """
 
     phase: Phase
@@ -122,9 +125,36 @@ class Step:
     tensors: Mapping[str, Tensor]
     derived: bool = False
     note: str = ""
-    open: Callable[[], tuple[Step, ...]] | None = field(default=None, repr=False)
+    open: Callable[[], tuple[Step, ...]] | None = None
+    time: int | None = None
 
     @cached_property
     def substeps(self) -> tuple[Step, ...]:
         """The steps inside this one, in the order in which they are computed; made at the first look."""
         return () if self.open is None else self.open()
+
+    @cached_property
+    def times(self) -> tuple[int, ...]:
+        """The time steps that its sub-steps belong to, in the order of the sequence; empty without a loop over time."""
+        return tuple(sorted({step.time for step in self.substeps if step.time is not None}))
+
+    def at(self, time: int) -> Step:
+        """The same step with the sub-steps of one time step alone: every gate at ``t = time``.
+
+        Raises:
+            InvalidValueError: there is no such time step.
+        """
+        if time not in self.times:
+            expected = f"a time step from {self.times[0]} to {self.times[-1]}" if self.times else "a loop over time"
+            received = repr(time) if self.times else f"{self.kind}, whose sub-steps have none"
+            raise InvalidValueError(f"step {self.layer!r}, at", expected, received)
+        chosen = tuple(step for step in self.substeps if step.time == time)
+        return replace(self, title=f"{self.title}, t = {time}", open=lambda: chosen)
+
+    def __str__(self) -> str:
+        from toolkit.xray.views._table import step_text
+
+        return step_text(self)
+
+    def __repr__(self) -> str:
+        return f"<Step {self.phase} {self.layer!r}: {self.title}>"

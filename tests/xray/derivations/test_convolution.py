@@ -49,6 +49,34 @@ def test_conv2d_matches_keras(
 
 @given(
     image=st.tuples(st.integers(3, 6), st.integers(3, 6)),
+    kernel=pairs,
+    stride=st.integers(1, 2),
+    padding=st.sampled_from(["valid", "same"]),
+    multiplier=st.integers(1, 3),
+    use_bias=st.booleans(),
+)
+def test_depthwise_conv2d_matches_keras(
+    call_layer, check_derivation, image, kernel, stride, padding, multiplier, use_bias
+):
+    layer = keras.layers.DepthwiseConv2D(
+        kernel, stride, padding, multiplier, activation="tanh", use_bias=use_bias, dtype="float64"
+    )
+    check_derivation(call_layer(layer, {"inputs": np.random.default_rng(0).standard_normal((2, *image, 3))}))
+
+
+@pytest.mark.parametrize("padding", [0, (1, 2), ((0, 1), (2, 0))])
+def test_zero_padding2d_matches_keras(call_layer, check_derivation, padding):
+    layer = keras.layers.ZeroPadding2D(padding, dtype="float64")
+    check_derivation(call_layer(layer, {"inputs": np.random.default_rng(0).standard_normal((2, 3, 4, 2))}))
+
+
+def test_channels_first_has_no_derivation(call_layer):
+    layer = keras.layers.ZeroPadding2D(1, data_format="channels_first", dtype="float64")
+    assert "channels first" in why_not(call_layer(layer, {"inputs": np.ones((1, 3, 4, 2))}))
+
+
+@given(
+    image=st.tuples(st.integers(3, 6), st.integers(3, 6)),
     pool=pairs,
     strides=st.none() | pairs,
     padding=st.sampled_from(["valid", "same"]),
@@ -88,7 +116,7 @@ def test_what_is_not_covered_is_refused_with_a_reason(call_layer, rng):
     call = call_layer(keras.layers.Conv2D(2, 2, groups=2), {"inputs": x}, without_dy=(0,))
     assert derive(call) is None
     assert "groups" in why_not(call)
-    depthwise = call_layer(keras.layers.DepthwiseConv2D(2), {"inputs": x})
-    assert "DepthwiseConv2D is none" in why_not(depthwise)
+    separable = call_layer(keras.layers.SeparableConv2D(2, 2), {"inputs": x})
+    assert "SeparableConv2D is none" in why_not(separable)
     first = call_layer(keras.layers.GlobalAveragePooling2D(data_format="channels_first"), {"inputs": x})
     assert "channels first" in why_not(first)

@@ -14,6 +14,8 @@ x, ids = np.ones((2, 3, 4)), np.array([[1, 0, 2]])
 EXAMPLES = [
     (keras.layers.Dense(2, "softmax"), {"inputs": x}),
     (keras.layers.Conv2D(2, 2, activation="gelu"), {"inputs": np.ones((1, 3, 3, 2))}),
+    (keras.layers.DepthwiseConv2D(2, activation="relu"), {"inputs": np.ones((1, 3, 3, 2))}),
+    (keras.layers.ZeroPadding2D(1), {"inputs": np.ones((1, 3, 3, 2))}),
     (keras.layers.MaxPooling2D(2), {"inputs": np.ones((1, 4, 4, 2))}),
     (keras.layers.AveragePooling2D(2), {"inputs": np.ones((1, 4, 4, 2))}),
     (keras.layers.Embedding(3, 2), {"inputs": ids}),

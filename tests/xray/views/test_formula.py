@@ -58,6 +58,25 @@ def test_lines_of_a_formula_stand_below_each_other():
     assert "linebreak" not in math
 
 
+def test_each_line_has_a_row_and_its_tensors():
+    equation = r"\begin{aligned} z = xW \\ a = f(z) \end{aligned}"
+    math, found = marked_formula(equation, ("x", "W", "z", "a"))
+    assert math.count("<mtr>") == 2
+    assert sorted(found) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("latex", "word"),
+    [
+        (r"\operatorname*{arg\,max}_k X", "arg max"),
+        (r"\operatorname{leaky\_relu}(z)", "leaky_relu"),
+        (r"\text{my\_w}", "my_w"),
+    ],
+)
+def test_words_are_drawn_in_one_piece(latex, word):
+    assert f"<mtext>{word.replace(' ', '&#x000A0;')}</mtext>" in mathml(latex)
+
+
 @pytest.mark.parametrize("latex", [r"\frac{1", "}{", r"\begin{nothing}", "", "a < b & c"])
 def test_what_cannot_be_converted_is_still_one_element(latex):
     math = mathml(latex)

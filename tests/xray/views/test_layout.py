@@ -23,8 +23,17 @@ def test_no_two_layers_overlap_and_edges_lead_to_the_right(case):
     count, edges = case
     placed = lay_out(network(sorted(edges), count))
     at = {node["id"]: node for node in placed["nodes"]}
-    for a, b in placed["edges"]:
-        assert at[a]["x"] + at[a]["width"] <= at[b]["x"]
+    lanes = []
+    for a, b, lane in placed["edges"]:
+        start, end = at[a]["x"] + at[a]["width"], at[b]["x"]
+        assert start <= end
+        # Only an edge to the next column goes straight; every other one passes above all nodes, and by itself.
+        between = [node for node in at.values() if start < node["x"] and node["x"] + node["width"] < end]
+        assert lane is not None or not between
+        if lane is not None:
+            assert 0 < lane < min(node["y"] for node in at.values())
+            assert all(end <= c or d <= start for other, c, d in lanes if other == lane)
+            lanes.append((lane, start, end))
     for a, b in combinations(at.values(), 2):
         assert (
             a["x"] + a["width"] <= b["x"]

@@ -42,6 +42,8 @@ DERIVATIONS: Mapping[type, Callable[[LayerCall, Graph], Symbol | list[Symbol]]] 
     layers.ELU: dense.exponential_linear,
     layers.Softmax: dense.softmax,
     layers.Conv2D: convolution.conv2d,
+    layers.DepthwiseConv2D: convolution.depthwise_conv2d,
+    layers.ZeroPadding2D: convolution.zero_padding2d,
     layers.MaxPooling2D: convolution.max_pooling2d,
     layers.AveragePooling2D: convolution.average_pooling2d,
     layers.GlobalAveragePooling1D: convolution.global_average_pooling1d,

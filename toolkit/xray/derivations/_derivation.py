@@ -160,7 +160,7 @@ class Derivation:
         names = dict(zip((*operation.inputs, *operation.results), (*line.inputs, *line.results), strict=True))
         words = operation.letters(*(x.axes for x in line.inputs))
         equation = _fill(operation.formula, names, words)
-        return self._step("forward", line.title, equation, [*line.inputs, *line.results], line.note)
+        return self._step("forward", line.title, equation, [*line.inputs, *line.results], line.note, line.time)
 
     def _backward_step(self, passage: Passage) -> Step:
         line, operation = passage.line, passage.line.operation
@@ -177,7 +177,8 @@ class Derivation:
                 used |= set(Template(formula).get_identifiers())
         inputs = [symbol for name, symbol in names.items() if name in used and symbol not in passage.dinputs]
         results = [symbol for symbol in passage.dinputs if symbol is not None]
-        return self._step("backward", line.title, r",\quad ".join(equations), [*inputs, *results], line.note)
+        equation = r",\quad ".join(equations)
+        return self._step("backward", line.title, equation, [*inputs, *results], line.note, line.time)
 
     def _sum_step(self, step: Sum) -> Step:
         parts, total = [part.latex for part in step.parts], step.total
@@ -185,9 +186,26 @@ class Derivation:
         right = short if len(parts) > 4 else " + ".join(parts)
         note = "The tensor is used several times: what comes back from each use, in the order of the uses, adds up."
         title = f"{total.name} adds up"
-        return self._step("backward", title, f"{total.latex} = {right}", [*step.parts, total], note)
+        equation = f"{total.latex} = {right}"
+        return self._step("backward", title, equation, [*step.parts, total], note, self._times[total])
 
-    def _step(self, phase: Phase, title: str, equation: str, symbols: Sequence[Symbol], note: str) -> Step:
+    @cached_property
+    def _times(self) -> dict[Symbol, int | None]:
+        """Of each gradient, the time step that makes its tensor, or else the only one that uses it."""
+        made = {result: line.time for line in self.graph.lines for result in line.results}
+        used: dict[Symbol, set[int | None]] = {}
+        for line in self.graph.lines:
+            for symbol in line.inputs:
+                used.setdefault(symbol, set()).add(line.time)
+        times = {}
+        for symbol, gradient in self._way.gradient_of.items():
+            uses = used.get(symbol, set())
+            times[gradient] = made.get(symbol) or (next(iter(uses)) if len(uses) == 1 else None)
+        return times
+
+    def _step(
+        self, phase: Phase, title: str, equation: str, symbols: Sequence[Symbol], note: str, time: int | None
+    ) -> Step:
         return Step(
             phase=phase,
             layer=self.call.path,
@@ -199,6 +217,7 @@ class Derivation:
             tensors={symbol.name: self._tensor(symbol) for symbol in symbols},
             derived=True,
             note=note,
+            time=time,
         )
 
     def _tensor(self, symbol: Symbol) -> Tensor:

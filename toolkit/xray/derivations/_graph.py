@@ -50,6 +50,7 @@ class Line:
     results: tuple[Symbol, ...]
     title: str
     note: str = ""
+    time: int | None = None
 
 
 @dataclass(eq=False)
@@ -62,6 +63,7 @@ class Graph:
         inputs: by their place in ``call.inputs``.
         parameters: by their names in ``call.weights``.
         updated: the new running averages, by the names in ``call.weights``.
+        time: the time step that lines are written for at the moment; None outside of a loop over time.
         kinked: the result of a product and the activation with kinks that the layer ends in.
         logits: the numbers before the layer's last softmax or sigmoid, to which a loss may send its gradient directly.
     """
@@ -73,6 +75,7 @@ class Graph:
     updated: dict[str, Symbol] = field(default_factory=dict)
     logits: Symbol | None = None
     kinked: tuple[Symbol, Curve] | None = None
+    time: int | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -126,5 +129,5 @@ class Graph:
         has_gradient = any(x.has_gradient and formula for x, formula in zip(inputs, operation.gradients, strict=True))
         names = [name] if isinstance(name, str) else list(name)
         results = tuple(Symbol(each, axes, has_gradient=has_gradient) for each in names)
-        self.lines.append(Line(operation, inputs, results, title or operation.title, note))
+        self.lines.append(Line(operation, inputs, results, title or operation.title, note, self.time))
         return results[0] if isinstance(name, str) else list(results)

@@ -1,4 +1,4 @@
-"""Convolution and pooling: what windows see of images."""
+"""Convolution, pooling and margins: what windows see of images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from toolkit.xray.derivations._graph import Graph, Symbol
 from toolkit.xray.derivations._refusals import NotDerivedError
 from toolkit.xray.derivations.dense import weighted
 from toolkit.xray.derivations.operations import (
+    ChannelProduct,
     Mean,
+    Pad,
     Product,
     SlideWindows,
     WeightedSum,
@@ -30,6 +32,21 @@ def conv2d(call: LayerCall, g: Graph) -> Symbol:
     W = g.parameter("kernel", "W", ("k_h", "k_w", "C", "F"))
     X = g.let("X", SlideWindows(windows)(x))
     return weighted(g, Product(axes=3), X, W, layer)
+
+
+def depthwise_conv2d(call: LayerCall, g: Graph) -> Symbol:
+    """``a = f(Σ X ⊙ W + b)``: each channel has kernels of its own, and channels are not added up."""
+    windows = _windows(call, call.layer.kernel_size, call.layer.dilation_rate)
+    x = g.input("x", ("N", "H", "W", "C"))
+    W = g.parameter("kernel", "W", ("k_h", "k_w", "C", "K"))
+    X = g.let("X", SlideWindows(windows)(x))
+    return weighted(g, ChannelProduct(), X, W, call.layer)
+
+
+def zero_padding2d(call: LayerCall, g: Graph) -> Symbol:
+    """``y = pad(x)``."""
+    _needs_channels_last(call)
+    return g.let("y", Pad(call.layer.padding)(g.input("x", ("N", "H", "W", "C"))))
 
 
 def max_pooling2d(call: LayerCall, g: Graph) -> Symbol:

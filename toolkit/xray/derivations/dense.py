@@ -32,13 +32,13 @@ def dense(call: LayerCall, g: Graph) -> Symbol:
     return weighted(g, Product(), x, W, call.layer)
 
 
-def weighted(g: Graph, product: Product, x: Symbol, W: Symbol, layer: Any) -> Symbol:
-    """What Dense and Conv2D share: ``a = f(xW + b)``, with or without ``b`` and ``f``."""
+def weighted(g: Graph, product: Operation, x: Symbol, W: Symbol, layer: Any) -> Symbol:
+    """What Dense and convolutions share: ``a = f(xW + b)``, with or without ``b`` and ``f``."""
     f = operation_of(layer.activation)
     if not layer.use_bias:
         z = g.let("z", product(x, W))
     else:
-        b = g.parameter("bias", "b", W.axes[-1:])
+        b = g.parameter("bias", "b", product.axes(x.axes, W.axes)[-1:])
         p = g.let("p", product(x, W))
         z = g.let("z", Add()(p, b), title="bias")
     if isinstance(f, Activation):

@@ -157,6 +157,7 @@ def _through_time(call: LayerCall, g: Graph, names: tuple[str, ...], step: StepF
     counts = np.ones((N, T), bool) if call.mask is None else call.mask.astype(bool)
     outputs, shown = [], np.zeros((N, 1), bool)
     for t, x_t in zip(order, inputs):
+        g.time = t
         m = counts[:, t - 1, np.newaxis]
         shown = m if layer.zero_output_for_mask else shown | m
         if m.all():
@@ -164,6 +165,7 @@ def _through_time(call: LayerCall, g: Graph, names: tuple[str, ...], step: StepF
         elif m.any():
             states = _kept(g, t, m, states, lambda before, t=t, x_t=x_t: step(t, x_t, before))
         outputs.append(_shown(g, t, states[0], shown))
+    g.time = None
     if layer.return_sequences:
         y = g.let("y", Stack(T)(*outputs), axes=("N", "T", "M"))
     else:

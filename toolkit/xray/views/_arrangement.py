@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,19 +33,23 @@ class Arrangement:
 _NAMES = {
     "N": "sample",
     "T": "time step",
-    "Tq": "query",
-    "Tk": "key",
+    "T_q": "query",
+    "T_k": "key",
     "H": "row",
     "W": "column",
     "C": "channel",
     "F": "filter",
-    "A": "head",
-    "heads": "head",
     "D": "feature",
+    "d": "feature",
+    "d_v": "feature",
+    "D_q": "feature",
+    "D_k": "feature",
+    "D_v": "feature",
     "M": "unit",
     "V": "token",
-    "kh": "kernel row",
-    "kw": "kernel column",
+    "K": "kernel of the channel",
+    "k_h": "kernel row",
+    "k_w": "kernel column",
 }
 
 
@@ -57,7 +62,9 @@ def arrange(tensor: Tensor, samples: int) -> Arrangement:
     batch = batch or (gradient_of_sample and shape[0] == samples)
     # H' is the height after a convolution or pooling: a row as H is.
     axes = tuple(axis.rstrip("'") for axis in axes)
-    names = tuple(_NAMES.get(axis, axis) for axis in axes) if known else tuple(f"axis {k}" for k in range(len(shape)))
+    # In attention H counts heads; beside W it is the height of an image.
+    letters = _NAMES if "W" in axes else _NAMES | {"H": "head"}
+    names = tuple(letters.get(axis, axis) for axis in axes) if known else tuple(f"axis {k}" for k in range(len(shape)))
     shown = list(range(1 if batch else 0, len(shape)))
     if not shown:
         return Arrangement(batch, None, None, (), names)
@@ -68,9 +75,11 @@ def arrange(tensor: Tensor, samples: int) -> Arrangement:
 
 
 def _matrix_axes(axes: tuple[str, ...], shown: list[int], batch: bool) -> tuple[int, int]:
-    for pair in (("H", "W"), ("kh", "kw"), ("Tq", "Tk")):
+    for pair in (("H", "W"), ("k_h", "k_w"), ("T_q", "T_k")):
         if set(pair) <= set(axes):
             return axes.index(pair[0]), axes.index(pair[1])
+    if "H" in axes and "W" not in axes and len(shown) > 2:  # attention: one head at a time
+        shown = [axis for axis in shown if axes[axis] != "H"]
     if not axes and len(shown) == 3 and batch:  # an image: the last axis is its channels
         return shown[0], shown[1]
     if not axes and len(shown) == 4 and not batch:  # a kernel (kh, kw, C, F)
@@ -78,7 +87,29 @@ def _matrix_axes(axes: tuple[str, ...], shown: list[int], batch: bool) -> tuple[
     return shown[-2], shown[-1]
 
 
-def cut(value: np.ndarray, arrangement: Arrangement, *, side: int, depth: int) -> np.ndarray:
-    """The beginning of ``value``: at most ``side`` rows and columns, ``depth`` of every chosen axis; all samples."""
-    limits = {arrangement.rows: side, arrangement.columns: side, **dict.fromkeys(arrangement.chosen, depth)}
-    return value[tuple(slice(0, limits.get(axis)) for axis in range(value.ndim))]
+def limits(shape: tuple[int, ...], arrangement: Arrangement, *, side: int, cells: int) -> tuple[int, ...]:
+    """How much of each axis is shown: at most ``side`` rows and columns, and ``cells`` numbers; the samples are left.
+
+    A vector may be as long as four sides; of the axes that are chosen, the longest is cut first.
+    """
+    shown = list(shape)
+    vector = arrangement.rows is None
+    both = [axis for axis in (arrangement.rows, arrangement.columns) if axis is not None]
+    for axis in both:
+        shown[axis] = min(shown[axis], min(4 * side, cells) if vector else side)
+    if math.prod(shown[axis] for axis in both) > cells:
+        shorter, longer = sorted(both, key=lambda axis: shown[axis])
+        shown[shorter] = min(shown[shorter], math.isqrt(cells))
+        shown[longer] = min(shown[longer], cells // shown[shorter])
+    matrix = math.prod(shown[axis] for axis in both)
+    while arrangement.chosen and math.prod(shown[axis] for axis in arrangement.chosen) * matrix > cells:
+        longest = max(arrangement.chosen, key=lambda axis: shown[axis])
+        if shown[longest] <= 1:
+            break
+        shown[longest] = -(-shown[longest] // 2)
+    return tuple(shown)
+
+
+def cut(value: np.ndarray, arrangement: Arrangement, *, side: int, cells: int) -> np.ndarray:
+    """The beginning of ``value`` along all axes but that of the samples; see `limits`."""
+    return value[tuple(map(slice, limits(value.shape, arrangement, side=side, cells=cells)))]

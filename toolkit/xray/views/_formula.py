@@ -6,7 +6,6 @@ Each tensor's symbol becomes ``<mrow class="tensor" data-tensor="k">``, so that 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from xml.sax.saxutils import escape
 
@@ -15,19 +14,34 @@ from latex2mathml.converter import convert
 _PRIVATE = 0xE000  # private-use characters stand for tensors while LaTeX is converted
 _ACCENTED = re.compile(r"^(d?)([A-Za-z]+)(?:_(.+))?$")
 _WHOLE = r"\\(?:text|operatorname|mathrm)\*?\{[^}]*\}|\\(?:begin|end)\{[^}]*\}|\\[A-Za-z]+"
+_PRIME = re.compile(r"<msup>(<mi>[^<]*</mi>)<mi>&#x02032;</mi></msup>")
+_WORD = re.compile(r"\\(text|operatorname\*?|mathrm)\{([^{}]*)\}")
 _WORDS = {"gamma", "beta", "mu", "sigma", "alpha", "epsilon", "lambda"}
 
 
 @lru_cache(maxsize=4096)
 def mathml(latex: str) -> str:
     """``latex`` as one ``<math>`` element; what cannot be converted is shown as it is."""
-    # Of "aligned" the converter would make one line, with line breaks that browsers do not know.
-    lines = latex.replace(r"\begin{aligned}", r"\begin{array}{l}").replace(r"\end{aligned}", r"\end{array}")
+    if lines := _lines(latex):  # no browser breaks lines where the converter would have it
+        rows = "".join(f"<mtr><mtd>{_inside(mathml(line))}</mtd></mtr>" for line in lines)
+        return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mtable>{rows}</mtable></math>'
     try:
-        return convert(lines).replace("<mtable>", '<mtable displaystyle="true">')
+        # The sign ′ stands high by itself; raised once more it would fly away.
+        return _PRIME.sub(r"<mrow>\1<mo lspace='0' rspace='0'>′</mo></mrow>", convert(_WORD.sub(_as_text, latex)))
     # The converter raises many types of its own; a formula that it does not know must not cost the page.
     except Exception:
         return f"<math><mtext>{escape(latex)}</mtext></math>"
+
+
+def _lines(latex: str) -> list[str]:
+    match = re.fullmatch(r"\\begin\{aligned\} ?(.*?) ?\\end\{aligned\}", latex, re.DOTALL)
+    return [line.strip() for line in match[1].split(r"\\")] if match else []
+
+
+def _as_text(word: re.Match) -> str:
+    r"""``\operatorname*{arg\,max}`` and ``\text{my\_weight}`` as text that the converter draws in one piece."""
+    plain_word = word[2].replace(r"\_", "_").replace(r"\,", " ")
+    return word[0] if plain_word == word[2] and not word[1].endswith("*") else rf"\text{{{plain_word}}}"
 
 
 def symbol(name: str) -> str:
@@ -85,18 +99,3 @@ def marked_formula(equation: str, symbols: tuple[str, ...]) -> tuple[str, tuple[
 
 def _inside(math: str) -> str:
     return re.sub(r"^<math[^>]*>|</math>$", "", math)
-
-
-def plain(symbols: Sequence[str], equation: str) -> str:
-    """The equation for a screen reader or a terminal: LaTeX's commands as signs where there is one."""
-    signs = {
-        r"\odot": "⊙", r"\top": "ᵀ", r"\sum": "Σ", r"\sigma": "σ", r"\tanh": "tanh", r"\sqrt": "√", r"\cdot": "·",
-        r"\partial": "∂", r"\times": "×", r"\in": "∈", r"\mathbb{R}": "ℝ", r"\gamma": "γ", r"\beta": "β", r"\mu": "μ",
-        r"\alpha": "α", r"\epsilon": "ε", r"\varepsilon": "ε", r"\exp": "exp", r"\log": "log", r"\max": "max",
-        r"\frac": "", r"\left": "", r"\right": "", r"\,": " ", r"\;": " ", r"\!": "", r"\quad": "  ", r"\qquad": "   ",
-        r"\ne": "≠", r"\le": "≤", r"\ge": "≥", r"\leftarrow": "←", r"\lambda": "λ", r"\infty": "∞",
-    }  # fmt: skip
-    for command in sorted(signs, key=len, reverse=True):
-        equation = equation.replace(command, signs[command])
-    equation = re.sub(r"\\(?:text|operatorname|mathrm|textstyle|bar|hat|tilde)\s*", "", equation)
-    return re.sub(r"\s+", " ", re.sub(r"[{}]|\^(?=ᵀ)", "", equation)).strip()

@@ -7,6 +7,7 @@ from typing import Any
 
 _WIDTH, _HEIGHT = 132, 44  # of a node, in pixels
 _GAP_X, _GAP_Y = 36, 18
+_LANE = 12  # between edges that go above the nodes
 _SWEEPS = 8
 
 
@@ -18,7 +19,8 @@ def lay_out(network: Mapping[str, Any]) -> dict[str, Any]:
             their calls, so that every edge leads to a later node.
 
     Returns:
-        ``width``, ``height``, the nodes with ``x, y`` (upper left corner), the edges as they were.
+        ``width``, ``height``, the nodes with ``x, y`` (upper left corner), and the edges ``[from, to, lane]``: one that
+        passes by a column goes above all nodes, at the height ``lane``; of the others it is None.
     """
     nodes: Sequence[Mapping[str, Any]] = network["nodes"]
     ids = [node["id"] for node in nodes]
@@ -38,12 +40,14 @@ def lay_out(network: Mapping[str, Any]) -> dict[str, Any]:
         columns[column[node_id]].append(node_id)
     _order(columns, before, after)
 
+    lanes = _lanes({(a, b): (column[a], column[b]) for a, b in edges if column[b] - column[a] > 1})
+    above = _LANE * (max(lanes.values(), default=-1) + 1)
     tallest = max(map(len, columns), default=0)
-    height = tallest * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _GAP_Y
+    height = above + tallest * (_HEIGHT + _GAP_Y) - _GAP_Y + 2 * _GAP_Y
     placed = []
     for node in nodes:
         here = columns[column[node["id"]]]
-        top = (height - len(here) * (_HEIGHT + _GAP_Y) + _GAP_Y) / 2
+        top = above + (height - above - len(here) * (_HEIGHT + _GAP_Y) + _GAP_Y) / 2
         x = _GAP_X / 2 + column[node["id"]] * (_WIDTH + _GAP_X)
         y = top + here.index(node["id"]) * (_HEIGHT + _GAP_Y)
         placed.append({**node, "x": x, "y": y, "width": _WIDTH, "height": _HEIGHT})
@@ -51,8 +55,22 @@ def lay_out(network: Mapping[str, Any]) -> dict[str, Any]:
         "width": len(columns) * (_WIDTH + _GAP_X),
         "height": height,
         "nodes": placed,
-        "edges": [list(edge) for edge in edges],
+        "edges": [[*edge, above - _LANE * lanes[edge] if edge in lanes else None] for edge in edges],
     }
+
+
+def _lanes(spans: Mapping[tuple, tuple[int, int]]) -> dict[tuple, int]:
+    """A lane for each edge, so that no two lie on each other; the shorter an edge, the nearer to the nodes."""
+    lanes: dict[tuple, int] = {}
+    taken: list[list[tuple[int, int]]] = []
+    for edge, (a, b) in sorted(spans.items(), key=lambda item: item[1][1] - item[1][0]):
+        free = (k for k, others in enumerate(taken) if all(b <= c or d <= a for c, d in others))
+        lane = next(free, len(taken))
+        if lane == len(taken):
+            taken.append([])
+        taken[lane].append((a, b))
+        lanes[edge] = lane
+    return lanes
 
 
 def _order(columns: list[list], before: Mapping[Any, list], after: Mapping[Any, list]) -> None:

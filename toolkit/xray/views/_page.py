@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import uuid
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import DataError
 from toolkit.xray.views._payload import Payload
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
 
 _MOST_BYTES = 2_900_000
+_MOST_TIMES = (64, 32, 16, 8, 4)
+# (samples, numbers of each tensor): how much a page holds; the first choice that fits its size is taken.
+_CHOICES = (
+    *((8, 16384), (8, 8192), (4, 8192), (4, 4096), (2, 4096), (2, 2048), (2, 1024)),
+    *((1, 2048), (1, 1024), (1, 512), (1, 256), (1, 64), (1, 16)),
+)
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -34,9 +42,9 @@ _PAGE = """<!doctype html>
 <main id="xray"></main>
 <noscript><p>To step, this page needs JavaScript; it loads nothing from elsewhere. The steps as a table:</p>{table}
 </noscript>
-<script type="application/json" id="content">{content}</script>
+<script type="text/plain" id="content">{content}</script>
 <script type="module">{script}
-const content = JSON.parse(document.getElementById("content").textContent);
+const content = await unpacked(document.getElementById("content").textContent);
 window.xray = mount(document.getElementById("xray"), content, pageSource(content));
 </script>
 </body>
@@ -65,23 +73,40 @@ def write_page(trace: Trace, path: str | os.PathLike[str]) -> Path:
 
 def page(trace: Trace, *, most_bytes: int = _MOST_BYTES) -> str:
     """The page as text, of at most ``most_bytes`` where the numbers of one sample can be cut to that."""
-    # Long loops over time have thousands of sub-steps; a page keeps fewer of them before it keeps fewer numbers.
-    for most_substeps in (240, 120, 60, 24):
-        payload = Payload(trace, most_substeps=most_substeps)
+    frame = _filled(trace, "")
+    room = most_bytes - len(frame.encode())
+    # Long loops over time have thousands of sub-steps; a page keeps fewer time steps before it keeps fewer numbers.
+    for most_times in _MOST_TIMES:
+        payload = Payload(trace, most_times=most_times)
         content = payload.content(substeps=True)
-        size = len(json.dumps(content, separators=(",", ":")))
-        if size < most_bytes // 2:
+        described = len(_packed(content))
+        if described < room // 2:
             break
-    samples, numbers = payload.all_numbers(most_bytes - size - 60_000)
-    content |= {"shown_samples": samples, "numbers": numbers}
+    for samples, cells in _CHOICES:
+        samples = min(samples, trace.samples)
+        last = (samples, cells) == (1, _CHOICES[-1][1])
+        if last or payload.size(samples, cells) < 1.5 * (room - described):  # where many are 0, more of them fit
+            content |= {"shown_samples": samples, "numbers": payload.all_numbers(samples, cells)}
+            packed = _packed(content)
+            if last or len(packed) <= room:
+                break
+    return _filled(trace, packed)
+
+
+def _filled(trace: Trace, packed: str) -> str:
     return _PAGE.format(
         title=escape(f"{trace.name}: xray"),
         style=_asset("xray.css"),
         script=_asset("xray.js"),
-        # "</script>" inside of a string would end the element.
-        content=json.dumps(content, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),
+        content=packed,
         table=_static_table(trace),
     )
+
+
+def _packed(content: dict[str, Any]) -> str:
+    """As JSON, compressed, in base64: hundreds of formulas of time steps differ in their index alone."""
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode("ascii")
 
 
 def _static_table(trace: Trace) -> str:

@@ -1,9 +1,10 @@
-"""A trace as a table that fits a terminal."""
+"""A trace, or one step of it, as tables that fit a terminal."""
 
 from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toolkit.xray._records import Step, Tensor
+from toolkit.xray.views._plain import plain
 
 if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
@@ -47,10 +49,54 @@ def table(trace: Trace) -> Table:
 
 def text(trace: Trace, width: int | None = None) -> str:
     """The table as plain text, as wide as the terminal or ``width``."""
+    return _printed(table(trace), width)
+
+
+def step_text(step: Step, width: int | None = None) -> str:
+    """One step: its formula, its tensors, its sub-steps; of a loop over time, only what is outside of it."""
+    head = f"{step.phase}, {step.layer} ({step.kind}): {step.title}"
+    lines = [head, *(f"  {line.strip()}" for line in plain(step.equation).split("; ") if line)]
+    lines.append(_printed(_tensor_table(step), width))
+    inside = [child for child in step.substeps if child.time is None or len(step.times) == 1]
+    if inside:
+        lines += ["", _printed(_substep_table(inside), width)]
+    if len(step.times) > 1:
+        each = max(sum(child.time == time for child in step.substeps) for time in step.times)
+        first, last = step.times[0], step.times[-1]
+        lines += ["", f"t = {first} … {last}: up to {each} sub-steps each; step.at({first}) has those of t = {first}."]
+    return "\n".join([*lines, *([step.note] if step.note else [])])
+
+
+def _tensor_table(step: Step) -> Table:
+    rich_table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("tensor", "is", "shape"):
+        rich_table.add_column(column, overflow="fold")
+    for column in ("mean", "std", "norm", "zeros", "min", "max"):
+        rich_table.add_column(column, justify="right", no_wrap=True)
+    for tensor in step.tensors.values():
+        s = tensor.statistics
+        numbers = [f"{s.mean:.3g}", f"{s.std:.3g}", _norm(tensor), f"{s.zeros:.0%}", f"{s.min:.3g}", f"{s.max:.3g}"]
+        rich_table.add_row(Text(tensor.name), tensor.role, _shape(tensor), *numbers)
+    return rich_table
+
+
+def _substep_table(steps: Sequence[Step]) -> Table:
+    rich_table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    rich_table.add_column("sub-step", overflow="fold", ratio=3)
+    rich_table.add_column("formula", overflow="fold", ratio=4)
+    rich_table.add_column("result", overflow="fold", ratio=2)
+    for step in steps:
+        results = [tensor for tensor in step.tensors.values() if f"{tensor.latex or tensor.name} =" in step.equation]
+        shapes = "\n".join(f"{tensor.name} {_shape(tensor)}" for tensor in results or [*step.tensors.values()][-1:])
+        rich_table.add_row(Text(step.title), Text(plain(step.equation)), Text(shapes))
+    return rich_table
+
+
+def _printed(what: Table, width: int | None) -> str:
     width = width or max(_NARROWEST, min(shutil.get_terminal_size((100, 24)).columns, _WIDEST))
     stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None, legacy_windows=False, force_jupyter=False).print(table(trace))
-    return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().splitlines())
+    Console(file=stream, width=width, color_system=None, legacy_windows=False, force_jupyter=False).print(what)
+    return "\n".join(line.rstrip() for line in stream.getvalue().strip("\n").rstrip().splitlines())
 
 
 def _results(step: Step) -> list[Tensor]:

@@ -13,8 +13,7 @@ from toolkit.xray.views._payload import Payload
 if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
 
-_SIDE, _DEPTH = 64, 256
-_MOST_SUBSTEPS = 2_000
+_SIDE, _CELLS = 64, 1_000_000
 
 
 class XrayWidget(anywidget.AnyWidget):
@@ -29,24 +28,29 @@ class XrayWidget(anywidget.AnyWidget):
     content = traitlets.Dict().tag(sync=True)
 
     def __init__(self, trace: Trace) -> None:
-        self._payload = Payload(trace, most_substeps=_MOST_SUBSTEPS)
+        self._payload = Payload(trace)
         content = self._payload.content(substeps=False) | {"shown_samples": trace.samples}
         super().__init__(content=content)
         # How many tensors and formulas the browser knows; what comes with sub-steps is sent after these.
         self._sent = len(content["tensors"]), len(content["formulas"])
-        self._answers: dict[int, dict[str, Any]] = {}
+        self._answers: dict[tuple[int, int], dict[str, Any]] = {}
         self.on_msg(self._answer)
 
     def _answer(self, _: Any, question: dict[str, Any], buffers: list) -> None:
-        answer = self._substeps(question["step"]) if question["ask"] == "substeps" else self._numbers(question)
+        answer = (
+            self._substeps(question["step"], question["time"])
+            if question["ask"] == "substeps"
+            else self._numbers(question)
+        )
         self.send({**answer, "answer_to": question["number"]})
 
     def _numbers(self, question: dict[str, Any]) -> dict[str, Any]:
-        return self._payload.numbers(question["tensor"], [question["sample"]], _SIDE, _DEPTH)
+        return self._payload.numbers(question["tensor"], [question["sample"]], _SIDE, _CELLS)
 
-    def _substeps(self, number: int) -> dict[str, Any]:
-        if number not in self._answers:
-            self._answers[number] = self._payload.opened(number)
+    def _substeps(self, number: int, time: int) -> dict[str, Any]:
+        asked = number, time
+        if asked not in self._answers:
+            self._answers[asked] = self._payload.opened(number, time)
         tensors, formulas = self._sent
         self._sent = len(self._payload.tensors), self._payload.formula_count
-        return {"steps": self._answers[number], **self._payload.since(tensors, formulas)}
+        return {**self._answers[asked], **self._payload.since(tensors, formulas)}

@@ -1,33 +1,40 @@
 // The stepper: one module for the page (xray.html) and for the widget (anywidget). No library, no network.
 //
 // `mount(root, content, source)` draws `content` (toolkit/xray/views/_payload.py) into `root`; `source` hands out what
-// is not in it: `source.numbers(tensor, sample) -> Promise<{shape, values}>` and `source.substeps(step) -> Promise<steps>`.
+// is not in it: `source.numbers(tensor, sample) -> Promise<{shape, values}>` and
+// `source.substeps(step, time) -> Promise<{steps, times}>`, of a loop over time those of one time step.
 
 const PHASES = ["forward", "loss", "backward", "update"];
 const SMALL = 64; // a matrix of so many numbers is written out, a larger one drawn
 const INLINE = 4; // rows and columns of a matrix inside a formula
+const GAP = 36; // between two columns of the drawn network
 
 export function mount(root, content, source) {
-  const state = { steps: [], at: 0, sample: 0, open: false, playing: null, indices: new Map() };
+  const state = { steps: [], at: 0, sample: 0, open: false, time: 1, playing: null, indices: new Map() };
   const view = build(root, content);
   // A fresh Step of an answer that comes late must not overwrite a newer one.
-  let drawing = 0;
+  let drawing = 0, listing = 0;
 
   async function listSteps() {
     const list = [];
     for (const [k, step] of content.steps.entries()) {
-      list.push({ ...step, number: k, parent: k, depth: 0 });
+      list.push({ ...step, number: k, parent: k, place: -1, times: [] });
       if (state.open && step.opens) {
-        for (const child of await source.substeps(k)) list.push({ ...child, number: null, parent: k, depth: 1 });
+        const inside = await source.substeps(k, state.time);
+        list.at(-1).times = inside.times;
+        inside.steps.forEach((child, place) => list.push({ ...child, number: null, parent: k, place, times: inside.times }));
       }
     }
     return list;
   }
 
-  async function reopen() {
-    const parent = state.steps[state.at]?.parent ?? 0;
-    state.steps = await listSteps();
-    state.at = Math.max(0, state.steps.findIndex((step) => step.parent === parent));
+  // Another list of steps; the place in it stays: the same layer, at another time the same gate.
+  async function reopen(same = false) {
+    const turn = ++listing, steps = await listSteps();
+    if (turn !== listing) return;
+    const { parent, place } = state.steps[state.at] ?? { parent: 0, place: -1 };
+    state.steps = steps;
+    state.at = Math.max(0, state.steps.findLastIndex((step) => step.parent === parent && step.place <= (same ? place : -1)));
     view.scrub.max = state.steps.length - 1;
     drawTicks(view, state.steps);
     await draw();
@@ -48,7 +55,8 @@ export function mount(root, content, source) {
     view.kind.textContent = step.kind;
     view.title.textContent = step.title;
     view.derived.textContent = step.derived || step.phase === "loss" || step.phase === "update" ? "" : "no derivation";
-    view.note.textContent = step.note + (step.left_out ? ` ${step.left_out} sub-steps in the middle are left out here.` : "");
+    view.note.textContent = step.note + (step.times_left_out ? ` ${step.times_left_out} time steps in the middle are left out of this page.` : "");
+    drawTime(view, step, state);
     markNetwork(view, content, step);
     for (const tick of view.ticks.children) tick.classList.toggle("here", Number(tick.dataset.at) === state.at);
     drawFormula(view, content, step, numbers, state);
@@ -78,6 +86,7 @@ export function mount(root, content, source) {
     play(state.playing === null);
   });
   view.open.addEventListener("change", () => { state.open = view.open.checked; reopen(); });
+  view.time.addEventListener("input", () => { state.time = state.steps[state.at].times[Number(view.time.value)]; play(false); reopen(true); });
   view.sample.addEventListener("change", () => { state.sample = Number(view.sample.value); draw(); });
   view.svg.addEventListener("click", (event) => {
     const node = event.target.closest("[data-node]");
@@ -149,12 +158,15 @@ function build(root, content) {
   view.spaces = element("div", { class: "spaces" });
   view.tensors = element("div", { class: "tensors" });
   view.live = element("div", { class: "live", "aria-live": "polite" });
+  view.time = element("input", { type: "range", min: 0, max: 0, value: 0, step: 1, class: "time-step", "aria-label": "time step" });
+  view.timeSaid = element("output");
+  view.timeLabel = element("label", { class: "time-chooser", hidden: "" }, view.time, view.timeSaid);
   const sampleLabel = element("label", {}, "sample ", view.sample);
   const openLabel = element("label", { title: "open each layer into its sub-steps" }, view.open, " sub-steps");
   root.replaceChildren(
     element("header", {}, element("strong", { text: content.title }), element("span", { class: "summary", text: content.summary })),
     element("div", { class: "network" }, view.svg),
-    element("div", { class: "controls" }, view.first, view.back, view.play, view.next, view.count, sampleLabel, openLabel),
+    element("div", { class: "controls" }, view.first, view.back, view.play, view.next, view.count, sampleLabel, openLabel, view.timeLabel),
     element("div", { class: "time" }, view.scrub, view.ticks),
     element("section", { class: "step" },
       element("h3", {}, view.phase, " ", view.layer, " ", view.kind, " · ", view.title, " ", view.derived),
@@ -162,6 +174,17 @@ function build(root, content) {
     view.live,
   );
   return view;
+}
+
+// Which time step of a recurrent layer is open.
+function drawTime(view, step, state) {
+  view.timeLabel.hidden = step.times.length < 2;
+  if (view.timeLabel.hidden) return;
+  const nearest = step.times.reduce((best, t) => (Math.abs(t - state.time) < Math.abs(best - state.time) ? t : best));
+  view.time.max = step.times.length - 1;
+  view.time.value = step.times.indexOf(nearest);
+  view.timeSaid.textContent = `t = ${nearest} of ${step.times.at(-1)}`;
+  view.time.setAttribute("aria-valuetext", view.timeSaid.textContent);
 }
 
 function drawTicks(view, steps) {
@@ -190,10 +213,13 @@ function svgElement(tag, attributes = {}, text) {
 function drawNetwork(network) {
   const svg = svgElement("svg", { viewBox: `0 0 ${network.width} ${network.height}`, width: network.width, height: network.height, role: "group", "aria-label": "the network" });
   const at = new Map(network.nodes.map((node) => [String(node.id), node]));
-  for (const [from, to] of network.edges) {
+  for (const [from, to, lane] of network.edges) {
     const a = at.get(String(from)), b = at.get(String(to));
-    const x1 = a.x + a.width, y1 = a.y + a.height / 2, x2 = b.x, y2 = b.y + b.height / 2, bend = Math.max(18, (x2 - x1) / 2);
-    svg.append(svgElement("path", { d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, class: "edge", "data-from": from, "data-to": to }));
+    const x1 = a.x + a.width, y1 = a.y + a.height / 2, x2 = b.x, y2 = b.y + b.height / 2;
+    const curve = (x, y, u, v) => `C${(x + u) / 2},${y} ${(x + u) / 2},${v} ${u},${v}`;
+    // An edge that passes by other layers rises within the gap between two columns, and comes down in another.
+    const line = lane === null ? curve(x1, y1, x2, y2) : `${curve(x1, y1, x1 + GAP, lane)} H${x2 - GAP} ${curve(x2 - GAP, lane, x2, y2)}`;
+    svg.append(svgElement("path", { d: `M${x1},${y1} ${line}`, class: "edge", "data-from": from, "data-to": to }));
   }
   for (const node of network.nodes) {
     const group = svgElement("g", { class: "node", "data-node": node.id, tabindex: 0, role: "button", "aria-label": `${node.name}, ${node.kind}, output ${node.shape}` });
@@ -294,7 +320,7 @@ function drawTensors(view, content, step, numbers, state, redraw) {
     caption.innerHTML = `${content.formulas[symbol]} `;
     caption.append(element("span", { class: "shape", text: `(${tensor.shape.join(", ")}) ${tensor.dtype}` }));
     figure.append(caption);
-    for (const axis of tensor.chosen) figure.append(chooser(tensor, numbers[k], axis, indices, redraw));
+    for (const axis of tensor.chosen) if (tensor.shape[axis] > 1) figure.append(chooser(tensor, numbers[k], axis, indices, redraw));
     figure.append(drawMatrix(tensor, numbers[k], indices, name), statisticsOf(tensor));
     return figure;
   }));
@@ -371,6 +397,12 @@ export function fromBase64(text) {
   return new Float32Array(bytes.buffer);
 }
 
+// What a page holds: JSON, compressed, in base64.
+export async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
+
 // The page: everything is inside.
 export function pageSource(content) {
   const kept = new Map();
@@ -380,7 +412,11 @@ export function pageSource(content) {
       if (!kept.has(key)) kept.set(key, { shape, values: fromBase64(data[n]) });
       return kept.get(key);
     },
-    substeps: async (step) => content.steps[step].substeps,
+    substeps: async (step, time) => {
+      const { substeps, times } = content.steps[step];
+      const nearest = times.length ? times.reduce((best, t) => (Math.abs(t - time) < Math.abs(best - time) ? t : best)) : null;
+      return { steps: substeps.filter((child) => child.time === null || child.time === nearest), times };
+    },
   };
 }
 
@@ -411,11 +447,11 @@ async function render({ model, el }) {
       const { shape, data } = await ask({ ask: "numbers", tensor, sample });
       return { shape, values: fromBase64(data[0]) };
     }),
-    substeps: (step) => once(`s${step}`, async () => {
-      const answer = await ask({ ask: "substeps", step });
+    substeps: (step, time) => once(`s${step}/${time}`, async () => {
+      const answer = await ask({ ask: "substeps", step, time });
       content.formulas.push(...answer.formulas);
       content.tensors.push(...answer.tensors);
-      return answer.steps;
+      return answer;
     }),
   };
   const mounted = mount(root, content, source);

@@ -5,6 +5,7 @@ from toolkit.xray.derivations.operations._arranging import (
     Choose,
     Concatenate,
     Keep,
+    Pad,
     Reshape,
     Rows,
     Same,
@@ -35,7 +36,7 @@ from toolkit.xray.derivations.operations._reductions import (
     WeightedSquare,
     WeightedSum,
 )
-from toolkit.xray.derivations.operations._windows import SlideWindows, WindowMaximum, WindowMean
+from toolkit.xray.derivations.operations._windows import ChannelProduct, SlideWindows, WindowMaximum, WindowMean
 
 __all__ = [
     "CURVES",
@@ -43,6 +44,7 @@ __all__ = [
     "Add",
     "Affine",
     "Cell",
+    "ChannelProduct",
     "Choose",
     "Concatenate",
     "Curve",
@@ -56,6 +58,7 @@ __all__ = [
     "MeanSquare",
     "MovingAverage",
     "Operation",
+    "Pad",
     "Product",
     "Reshape",
     "Rows",

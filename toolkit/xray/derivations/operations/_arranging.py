@@ -50,6 +50,30 @@ class Reshape(Operation):
         return tf.reshape(x, self.shape)
 
 
+class Pad(Operation):
+    """A margin of zeros around images ``x (N, H, W, C)``."""
+
+    title = "margin of zeros"
+    inputs = ("x",)
+    formula = r"$y = \operatorname{pad}($x)"
+    gradients = (r"$dx = \operatorname{crop}($dy)",)
+
+    def __init__(self, margins: Sequence[tuple[int, int]]) -> None:
+        self.margins = ((0, 0), *margins, (0, 0))
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        return np.pad(x, self.margins)
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray]:
+        return (dy[tuple(slice(before, before + n) for (before, _), n in zip(self.margins, x.shape))],)
+
+    def tensorflow(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.pad(x, self.margins)
+
+    def axes(self, x: Axes) -> Axes:
+        return (x[0], "H'", "W'", x[3])
+
+
 class Transpose(Operation):
     """The same numbers with the axes in another order."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
 from toolkit.scratch._windows import Windows
+from toolkit.xray.derivations.operations._linear import transpose
 from toolkit.xray.derivations.operations._operation import Axes, Operation
 
 
@@ -40,6 +43,41 @@ class SlideWindows(Operation):
 
     def axes(self, x: Axes) -> Axes:
         return (x[0], "H'", "W'", "k_h", "k_w", x[3])
+
+
+class ChannelProduct(Operation):
+    """A product for each channel: ``y (N, H′, W′, F)`` from ``X`` and ``W (kh, kw, C, K)``, where ``F = CK``.
+
+    Each of the C channels has K kernels of its own; a convolution without the sum over channels.
+    """
+
+    title = "product of each channel"
+    inputs = ("X", "W")
+    formula = r"$y = \sum_{k_h, k_w} $X \odot $W"
+    gradients = (r"$dX = \sum_{K} $dy \odot $W", r"$dW = \sum_{N, H', W'} $X \odot $dy")
+
+    @staticmethod
+    def _by_channel(X: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``X (C, NH′W′, khkw)`` and ``W (C, khkw, K)``."""
+        *window, C, K = W.shape
+        pixels = math.prod(window)
+        return X.reshape(-1, pixels, C).transpose(2, 0, 1), W.reshape(pixels, C, K).swapaxes(0, 1)
+
+    def forward(self, X: np.ndarray, W: np.ndarray) -> np.ndarray:
+        rows, matrices = self._by_channel(X, W)
+        return (rows @ matrices).swapaxes(0, 1).reshape(*X.shape[:3], -1)
+
+    def backward(self, dy: np.ndarray, y: np.ndarray, X: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows, matrices = self._by_channel(X, W)
+        drows = dy.reshape(rows.shape[1], *W.shape[2:]).swapaxes(0, 1)
+        dX, dW = drows @ transpose(matrices), transpose(rows) @ drows
+        return dX.transpose(1, 2, 0).reshape(X.shape), dW.swapaxes(0, 1).reshape(W.shape)
+
+    def tensorflow(self, X: tf.Tensor, W: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.einsum("nhwijc,ijck->nhwck", X, W), (*X.shape[:3], -1))
+
+    def axes(self, X: Axes, W: Axes) -> Axes:
+        return (*X[:3], "F")
 
 
 class WindowMaximum(Operation):

@@ -1,0 +1,67 @@
+"""Transfer learning: a network that was trained for one task is the start of another.
+
+    from toolkit.models import transfer
+
+    model = transfer.transfer_model("ResNet50", classes=5, weights="imagenet")   # frozen, raw RGB goes in
+    record = transfer.fine_tune(model, x, y, stages=("head", "stage5"))          # thaws it from the top
+
+``resnet18`` is built here; ``transfer_model`` puts a new head on any network; ``stages``, ``freeze_until`` and
+``stage_rates`` say which part of it learns, and how fast; ``fine_tune`` thaws one part after the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolkit.models.transfer._backbones import backbone
+    from toolkit.models.transfer._efficientnet_lite import efficientnet_lite0
+    from toolkit.models.transfer._features import features
+    from toolkit.models.transfer._fine_tune import fine_tune
+    from toolkit.models.transfer._preprocessing import preprocess
+    from toolkit.models.transfer._rates import StageRates, stage_rates
+    from toolkit.models.transfer._record import FineTuning
+    from toolkit.models.transfer._resnet import resnet18
+    from toolkit.models.transfer._stages import freeze_until, stages
+    from toolkit.models.transfer._transfer_model import transfer_model
+
+__all__ = [
+    "FineTuning",
+    "StageRates",
+    "backbone",
+    "efficientnet_lite0",
+    "features",
+    "fine_tune",
+    "freeze_until",
+    "preprocess",
+    "resnet18",
+    "stage_rates",
+    "stages",
+    "transfer_model",
+]
+
+_HOMES = {
+    "FineTuning": "_record",
+    "StageRates": "_rates",
+    "backbone": "_backbones",
+    "efficientnet_lite0": "_efficientnet_lite",
+    "features": "_features",
+    "fine_tune": "_fine_tune",
+    "freeze_until": "_stages",
+    "preprocess": "_preprocessing",
+    "resnet18": "_resnet",
+    "stage_rates": "_rates",
+    "stages": "_stages",
+    "transfer_model": "_transfer_model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"toolkit.models.transfer.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'toolkit.models.transfer' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,79 @@
+"""Features of a frozen network, computed once."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.models.transfer._stages import HEAD, graph_layers, stages
+from toolkit.training._progress import Shown
+
+
+def split_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """The two halves of a model, sharing its layers: image → features (N, F), and features → answer.
+
+    The features are what enters the first layer behind the last feature map and its pooling.
+    """
+    where = f"transfer.features of {model.name!r}"
+    *_, last_of_body = [layers[-1] for name, layers in stages(model).items() if name != HEAD] or [None]
+    layers = list(graph_layers(model, where))
+    rows = [layer for layer in layers[layers.index(last_of_body) :] if len(getattr(layer.output, "shape", ())) == 2]
+    if last_of_body is None or len(rows) < 2:
+        raise ShapeError(where, "a network that pools its feature maps into one row, then a head", "another")
+    body = keras.Model(model.inputs, rows[0].output)
+    inner = keras.Input(rows[0].output.shape[1:], dtype=rows[0].output.dtype, name="features")
+    x = inner
+    for layer in rows[1:]:
+        x = layer(x)
+    return body, keras.Model(inner, x, name=f"{model.name}_head")
+
+
+def features(model: keras.Model, x: np.ndarray, *, batch_size: int = 64, verbose: bool | None = None) -> np.ndarray:
+    """What enters the head of ``model`` for each image, computed in inference.
+
+    While the network is frozen its features do not change: they are computed once, and the head is trained on them in
+    a fraction of the time. They also are what a linear model, a nearest neighbour or a plot can look at.
+
+    Args:
+        model: a model as ``transfer_model`` makes it, or any that pools its feature maps before a head.
+        x: images, ``(N, H, W, C)``, as the model takes them.
+        batch_size: images at a time.
+        verbose: True shows the progress, False nothing; None shows it if it takes over two seconds.
+
+    Returns:
+        ``(N, F)``.
+
+    Raises:
+        ShapeError: the model has no such features, or the images are not those that it takes.
+        InvalidValueError: ``batch_size`` is not a positive integer.
+        UnsupportedError: as for ``stages``.
+    """
+    where = f"transfer.features of {model.name!r}"
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise InvalidValueError(where, "batch_size as a positive integer", repr(batch_size))
+    x = np.asarray(x)
+    expected = tuple(model.input_shape[1:])
+    if x.ndim != 4 or len(x) == 0 or any(n not in (None, m) for n, m in zip(expected, x.shape[1:])):
+        raise ShapeError(where, f"images (N, {', '.join(map(str, expected))})", f"{x.shape}")
+    return computed(split_head(model)[0], x, batch_size, verbose)
+
+
+def computed(body: keras.Model, x: np.ndarray, batch_size: int, verbose: bool | None) -> np.ndarray:
+    """The outputs of ``body`` in inference, batch by batch."""
+    results = []
+    steps = -(-len(x) // batch_size)
+    with Shown(1, 0, verbose, what="features") as shown:
+        began = time.perf_counter()
+        for step in range(steps):
+            results.append(np.asarray(body.predict_on_batch(x[step * batch_size : (step + 1) * batch_size])))
+            shown.step(0, step + 1, steps, {})
+        shown.epoch(0, {}, time.perf_counter() - began)
+    return np.concatenate(results)
+
+
+def draws_at_random(layer: keras.Layer) -> bool:
+    """Whether the layer changes its outputs at random in training: dropout, noise, augmentation."""
+    return hasattr(layer, "seed_generator") and getattr(layer, "rate", 1) != 0

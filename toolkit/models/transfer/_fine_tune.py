@@ -1,0 +1,153 @@
+"""Gradual unfreezing: the head first, then one stage more at a time."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from toolkit.errors import InvalidValueError
+from toolkit.models.transfer._features import computed, draws_at_random, split_head
+from toolkit.models.transfer._rates import DECAY, stage_rates
+from toolkit.models.transfer._record import FineTuning, Step
+from toolkit.models.transfer._stages import HEAD, freeze_until, graph_layers, require_stage, stages
+
+
+def fine_tune(
+    model: keras.Model,
+    x: Any,
+    y: Any = None,
+    *,
+    unfreeze: Sequence[str] | None = None,
+    epochs: int | Sequence[int] = 3,
+    learning_rate: float | Sequence[float] = 1e-3,
+    decay: float = DECAY,
+    optimizer: keras.optimizers.Optimizer | str = "adam",
+    loss: Any = "sparse_categorical_crossentropy",
+    metrics: Sequence[Any] = ("accuracy",),
+    train_batch_norm: bool = True,
+    cache_features: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    batch_size: int = 32,
+    validation_data: Any = None,
+    verbose: bool | None = None,
+    **options: Any,
+) -> FineTuning:
+    """Trains ``model`` in steps: first the head alone, then the last stage with it, and so on towards the image.
+
+    The new head is random at first, and its gradients would tear up what the network has learned. So the head learns
+    alone, and what is nearest to it joins when it has calmed down. Stages nearer to the image move more slowly.
+
+    Args:
+        model: as ``transfer_model`` makes it. On return it is compiled as in the last step.
+        x, y: as for ``training.fit``; a ``tf.data.Dataset`` brings both.
+        unfreeze: the stages in the order in which they join, each with all behind it; None takes all of them, from the
+            head to the image. ``("head",)`` trains a linear model on frozen features; one early stage alone trains all
+            at once.
+        epochs: of every step, or a number for each.
+        learning_rate: of the head in every step, or a number for each.
+        decay: what the rate is divided by from each stage to the one before it (see ``transfer.stage_rates``).
+        optimizer: starts anew in every step, since what learns changes.
+        loss: as for ``compile``.
+        metrics: as for ``compile``.
+        train_batch_norm: False keeps batch normalisation in inference even in stages that learn.
+        cache_features: while only the head learns, compute the features of arrays once instead of in every epoch. The
+            result is the same; where the frozen part draws at random (dropout, augmentation) it would not be, and
+            nothing is cached.
+        checkpoint: a folder; after a kill, the same call goes on from there. Finished steps are not repeated.
+        batch_size: as for ``training.fit``.
+        validation_data: as for ``training.fit``.
+        verbose: as for ``training.fit``.
+        options: anything else that ``training.fit`` takes: ``seed``, ``patience``, ``callbacks``, …
+
+    Returns:
+        The record: ``.frame()``, ``.plot()``, ``.steps``, ``.history``.
+
+    Raises:
+        InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; and as for ``training.fit``.
+        UnsupportedError: the model has no stages, or the optimiser has a weight decay.
+
+    Source: Howard, Ruder: *Universal language model fine-tuning for text classification*, ACL (2018), arXiv:1801.06146,
+    section 3.3.
+    """
+    from toolkit import training
+
+    where = f"transfer.fine_tune of {model.name!r}"
+    names = list(stages(model))
+    order = names[::-1] if unfreeze is None else list(unfreeze)
+    if not order or isinstance(unfreeze, str):
+        raise InvalidValueError(where, f"unfreeze as a sequence of stages: {', '.join(names)}", repr(unfreeze))
+    for stage in order:
+        require_stage(stage, names, where)
+    epochs_of = _one_for_each(order, epochs, "epochs", where)
+    rates = _one_for_each(order, learning_rate, "learning_rate", where)
+
+    record = FineTuning()
+    for number, stage in enumerate(order, start=1):
+        began = time.perf_counter()
+        freeze_until(model, stage, train_batch_norm=train_batch_norm)
+        compiled = {"loss": loss, "metrics": list(metrics)}
+        paced = _at_rate(optimizer, rates[number - 1])
+        factors = stage_rates(paced, model, decay=decay)
+        model.compile(factors, **compiled)
+        learner, data, validation = model, (x, y), validation_data
+        cached = cache_features and stage == HEAD and _can_cache(model, x, validation_data)
+        if cached:
+            body, learner = split_head(model)
+            learner.compile(_at_rate(optimizer, rates[number - 1]), **compiled)
+            data = computed(body, np.asarray(x), batch_size, verbose), y
+            if validation is not None:
+                validation = (computed(body, np.asarray(validation[0]), batch_size, verbose), *validation[1:])
+        history = training.fit(
+            learner,
+            *data,
+            epochs=epochs_of[number - 1],
+            batch_size=batch_size,
+            validation_data=validation,
+            checkpoint=None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}",
+            verbose=verbose,
+            **options,
+        )
+        record.steps.append(
+            Step(
+                stage=stage,
+                trainable_parameters=sum(int(np.prod(w.shape)) for w in model.trainable_weights),
+                learning_rates=_rates_by_stage(names[names.index(stage) :], rates[number - 1], decay),
+                cached=cached,
+                seconds=time.perf_counter() - began,
+                history=history,
+            )
+        )
+    return record
+
+
+def _one_for_each(order: list[str], value: Any, name: str, where: str) -> list:
+    if not isinstance(value, Sequence):
+        return [value] * len(order)
+    if len(value) != len(order):
+        raise InvalidValueError(where, f"one number, or {len(order)} for {name}", f"{len(value)}")
+    return list(value)
+
+
+def _at_rate(optimizer: keras.optimizers.Optimizer | str, learning_rate: float) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.get(optimizer)
+    return type(optimizer).from_config(optimizer.get_config() | {"learning_rate": learning_rate})
+
+
+def _rates_by_stage(learning: list[str], rate: float, decay: float) -> dict[str, float]:
+    return {name: rate * decay ** -(len(learning) - 1 - k) for k, name in enumerate(learning)}
+
+
+def _can_cache(model: keras.Model, x: Any, validation_data: Any) -> bool:
+    arrays = hasattr(x, "__array__") and (validation_data is None or isinstance(validation_data, tuple))
+    head = stages(model)[HEAD]
+    layers = list(graph_layers(model, model.name))
+    frozen = layers[: layers.index(head[0])] if head else layers
+    # Dropout just before the head belongs to it and stays: it is trained with the head.
+    body_end = max(k for k, layer in enumerate(frozen) if len(getattr(layer.output, "shape", ())) == 4)
+    return arrays and not any(draws_at_random(layer) for layer in frozen[: body_end + 1])

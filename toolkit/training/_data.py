@@ -31,11 +31,14 @@ def epoch_order(samples: int, *, epoch: int, seed: int, shuffle: bool = True) ->
 class Arrays:
     """Arrays with one row a sample, held as tensors from which the compiled loop takes its batches.
 
+    A ``numpy.memmap`` is no tensor: it stays on disk, and the rows of each batch are read when they are needed.
+
     Attributes:
         data: ``x``, ``(x, y)`` or ``(x, y, weights)``, each a tensor or a structure of tensors.
         spec: the same with the shapes and dtypes of a batch of any size.
         samples: the number of rows N.
         steps: batches in an epoch; the last may be smaller.
+        on_disk: whether a part of ``data`` is a ``numpy.memmap``.
     """
 
     def __init__(self, data: Nested, batch_size: int, *, shuffle: bool = False, seed: int = 0) -> None:
@@ -45,6 +48,7 @@ class Arrays:
         self.samples = int(leaves[0].shape[0])
         self.steps = -(-self.samples // batch_size)
         self.spec = keras.tree.map_structure(_batch_spec, data)
+        self.on_disk = any(isinstance(leaf, np.memmap) for leaf in leaves)
 
     def epoch(self, epoch: int) -> ArrayEpoch:
         """The batches of one epoch."""
@@ -144,7 +148,13 @@ class StreamEpoch:
 
 def gathered(data: Nested, rows: tf.Tensor) -> Nested:
     """The given rows of every array."""
-    return keras.tree.map_structure(lambda leaf: None if leaf is None else tf.gather(leaf, rows), data)
+
+    def rows_of(leaf: tf.Tensor | tf.RaggedTensor | np.memmap | None) -> Nested:
+        if isinstance(leaf, np.memmap):
+            return tf.convert_to_tensor(leaf[rows.numpy()])
+        return None if leaf is None else tf.gather(leaf, rows)
+
+    return keras.tree.map_structure(rows_of, data)
 
 
 # ---------------------------------------------------------------------- from what the user gave
@@ -233,8 +243,11 @@ def _packed(where: str, x: Nested, y: Nested, sample_weight: Nested = None) -> N
     return data
 
 
-def _tensor(where: str, leaf: Any) -> tf.Tensor | tf.RaggedTensor | None:
-    """As Keras converts: floats become ``keras.config.floatx()``, everything else keeps its dtype."""
+def _tensor(where: str, leaf: Any) -> tf.Tensor | tf.RaggedTensor | np.memmap | None:
+    """As Keras converts: floats become ``keras.config.floatx()``, everything else keeps its dtype.
+
+    What is mapped from a file and needs no conversion stays there.
+    """
     if leaf is None or isinstance(leaf, tf.RaggedTensor):
         return leaf
     if not isinstance(leaf, _ARRAYS):
@@ -253,6 +266,8 @@ def _tensor(where: str, leaf: Any) -> tf.Tensor | tf.RaggedTensor | None:
             raise UnsupportedError(where, "numbers or strings", f"an array of Python objects, shape {leaf.shape}")
     if len(leaf.shape) == 0:
         raise ShapeError(where, "arrays with one row a sample", "a single number")
+    if isinstance(leaf, np.memmap) and (leaf.dtype == keras.config.floatx() or leaf.dtype.kind in "iub"):
+        return leaf
     tensor = tf.convert_to_tensor(leaf)
     return tf.cast(tensor, keras.config.floatx()) if tensor.dtype.is_floating else tensor
 
@@ -263,7 +278,7 @@ def _weights_of_classes(where: str, data: Nested, class_weight: Mapping[int, flo
         raise UnsupportedError(where, "class_weight for a model with one output", "other targets than one array")
     if not isinstance(class_weight, Mapping) or not all(isinstance(key, _NUMBERS) for key in class_weight):
         raise InvalidValueError(where, "class_weight as a dict of class number and weight", repr(class_weight))
-    classes = data[1].numpy()
+    classes = np.asarray(data[1])
     if classes.ndim > 1:
         classes = classes.argmax(axis=-1) if classes.shape[-1] != 1 else classes[..., 0]
     values, place = np.unique(np.round(classes).astype(int), return_inverse=True)
@@ -271,7 +286,7 @@ def _weights_of_classes(where: str, data: Nested, class_weight: Mapping[int, flo
     return tf.constant(weights[place].reshape(classes.shape))
 
 
-def _batch_spec(leaf: tf.Tensor | tf.RaggedTensor | None) -> tf.TypeSpec | None:
+def _batch_spec(leaf: tf.Tensor | tf.RaggedTensor | np.memmap | None) -> tf.TypeSpec | None:
     if leaf is None:
         return None
     if isinstance(leaf, tf.RaggedTensor):
@@ -294,7 +309,7 @@ def _named(data: Nested) -> list[tuple[str, Any]]:
     return names
 
 
-def _described(leaf: tf.Tensor | tf.RaggedTensor) -> str:
+def _described(leaf: tf.Tensor | tf.RaggedTensor | np.memmap) -> str:
     return f"{leaf.dtype.name} {tuple(leaf.shape)}, checksum {_checksum(leaf):08x}"
 
 
@@ -303,7 +318,10 @@ def _checksum(data: Nested) -> int:
     total = 0
     for leaf in keras.tree.flatten(data):
         for part in tf.nest.flatten(leaf, expand_composites=True):
-            values = np.ascontiguousarray(part.numpy()) if part is not None else np.zeros(0)
+            if isinstance(part, np.memmap):
+                values = np.ascontiguousarray(part)  # itself, if its rows lie one behind the other
+            else:
+                values = np.ascontiguousarray(part.numpy()) if part is not None else np.zeros(0)
             content = "\0".join(map(str, values.flat)).encode() if values.dtype == object else values.data
             total = zlib.crc32(content, total)
     return total

@@ -53,7 +53,8 @@ def fit(
         model: a compiled Keras model of any kind; on return only its weights, optimiser and metrics have changed,
             and ``model.history`` is the history, as it is after an interruption.
         x: inputs: an array, tensor or data frame with N rows, a list or dict of them for several inputs, or a
-            ``tf.data.Dataset`` of batches ``(x, y)`` or ``(x, y, sample_weight)``.
+            ``tf.data.Dataset`` of batches ``(x, y)`` or ``(x, y, sample_weight)``. A ``numpy.memmap`` stays on disk and
+            is read batch by batch.
         y: targets with N rows, one array for each output.
         epochs: how many times all of ``x`` is seen.
         batch_size: samples a step; a data set brings its own.

@@ -67,7 +67,8 @@ class Steps:
         Returns:
             How many there were (fewer at the end of a stream), and what the last one returned.
         """
-        run = self._one_by_one if isinstance(epoch, StreamEpoch) or self._many is None else self._in_a_loop
+        outside = isinstance(epoch, StreamEpoch) or epoch.arrays.on_disk or self._many is None
+        run = self._one_by_one if outside else self._in_a_loop
         try:
             done = run(epoch, first, count)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from toolkit import lab, lessons
 
@@ -34,6 +35,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if CHROMIUM is None:
                 reason = "needs Chromium (apt install chromium, or TOOLKIT_CHROMIUM)"
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def fresh_copy(tmp_path) -> Callable[..., Path]:
+    """Copies a lesson without outputs of an earlier run to be taken for this one's; with more code, if wanted.
+
+    ``fresh_copy("02", {"t.widget()": "print(t)"})`` puts a cell behind the one whose source ends in ``t.widget()``.
+    """
+
+    def copied(number: str, behind: dict[str, str] | None = None) -> Path:
+        (lesson,) = lessons.find([number], lessons.catalogue(ROOT))
+        page = nbformat.read(lesson.notebook, as_version=4)
+        for cell in list(page.cells):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            for ending, code in (behind or {}).items():
+                if cell.source.endswith(ending):
+                    page.cells.insert(page.cells.index(cell) + 1, nbformat.v4.new_code_cell(code))
+        path = tmp_path / "notebooks" / lesson.notebook.name
+        path.parent.mkdir()
+        nbformat.write(page, path)
+        return path
+
+    return copied
 
 
 @pytest.fixture
@@ -130,3 +155,45 @@ def _run_all(page: Page) -> None:
     )
     _idle(page)
     assert errors.count() == 0, errors.first.inner_text()
+
+
+@dataclasses.dataclass(frozen=True)
+class Stepper:
+    """The xray widget of a page, as a learner uses it."""
+
+    page: Page
+
+    @property
+    def widget(self) -> Locator:
+        return self.page.locator(".xray")
+
+    def step(self) -> None:
+        self.widget.locator(".next").click()
+
+    def scrub(self, to: int) -> None:
+        self.widget.locator(".scrub").evaluate(f"s => {{ s.value = {to}; s.dispatchEvent(new Event('input')); }}")
+
+    def choose_sample(self, number: int) -> None:
+        self.widget.locator(".sample").select_option(str(number))
+
+    def shows_step(self, number: int) -> None:
+        """Waits until it is there; steps are counted from 0 in Python, from 1 on the screen."""
+        expect(self.widget.locator(".count")).to_contain_text(f"{number + 1} / ")
+
+    def shows_number(self, name: str, first: float) -> None:
+        """Waits until the first number of a tensor is ``first``: numbers come from Python, later than words."""
+        self.page.wait_for_function(
+            "([cell, first]) => Number(document.querySelector(cell)?.title) === first",
+            arg=[f'.xray figure[data-name="{name}"] td', first],
+        )
+
+    def numbers(self, name: str) -> list[float]:
+        """What stands in the cells of a tensor's matrix, row by row."""
+        cells = self.widget.locator(f'figure[data-name="{name}"] td').all_inner_texts()
+        return [float(cell.replace("−", "-")) for cell in cells]
+
+
+@pytest.fixture
+def stepper() -> Callable[[Page], Stepper]:
+    """The xray widget of a page, to be stepped through."""
+    return Stepper

@@ -3,29 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import nbformat
-import pytest
 from playwright.sync_api import expect
-
-from toolkit import lessons
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def notebook(tmp_path) -> Path:
-    """A fresh copy of the page, without outputs of an earlier run to be taken for this one's."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    lesson = lessons.catalogue(ROOT)[0]
-    page = nbformat.read(lesson.notebook, as_version=4)
-    for cell in page.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    nbformat.write(page, folder / lesson.notebook.name)
-    return folder / lesson.notebook.name
 
 
 def shown(experiment) -> tuple[str, str]:
@@ -35,8 +14,8 @@ def shown(experiment) -> tuple[str, str]:
     return text, picture
 
 
-def test_run_all_and_move_a_slider(open_in_jupyterlab, notebook, run_all, idle):
-    page = open_in_jupyterlab(notebook)
+def test_run_all_and_move_a_slider(open_in_jupyterlab, fresh_copy, run_all, idle):
+    page = open_in_jupyterlab(fresh_copy("00"))
     run_all(page)
     assert page.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
 

@@ -37,39 +37,32 @@ def trace():
     return names["t"]
 
 
-def numbers(widget, name):
-    cells = widget.locator(f'figure[data-name="{name}"] td').all_inner_texts()
-    return [float(cell.replace("−", "-")) for cell in cells]
-
-
-def test_step_scrub_open_and_change_the_sample(open_in_jupyterlab, notebook, run_all, trace):
+def test_step_scrub_open_and_change_the_sample(open_in_jupyterlab, notebook, run_all, stepper, trace):
     page = open_in_jupyterlab(notebook)
     run_all(page)
-    widget = page.locator(".xray")
+    xray = stepper(page)
+    widget = xray.widget
     expect(widget.locator(".count")).to_have_text(f"1 / {len(trace.steps)}")
 
-    widget.locator(".next").click()
-    expect(widget.locator(".count")).to_have_text(f"2 / {len(trace.steps)}")
+    xray.step()
+    xray.shows_step(1)
     step = trace.steps[1]
     expect(widget.locator(".layer")).to_have_text(step.layer)
     for sample in (0, 3):
-        widget.locator(".sample").select_option(str(sample))
+        xray.choose_sample(sample)
         for name, tensor in step.tensors.items():
             shown = tensor.value if tensor.role == "parameter" else tensor.value[sample]
             expect(widget.locator(f'figure[data-name="{name}"]')).to_be_visible()
-            page.wait_for_function(
-                "([cell, first]) => Number(document.querySelector(cell).title) === first",
-                arg=[f'.xray figure[data-name="{name}"] td', float(shown.ravel()[0])],
-            )
-            np.testing.assert_allclose(numbers(widget, name), shown.ravel(), rtol=6e-4)
+            xray.shows_number(name, float(shown.ravel()[0]))
+            np.testing.assert_allclose(xray.numbers(name), shown.ravel(), rtol=6e-4)
 
     backward = next(k for k, step in enumerate(trace.steps) if step.phase == "backward")
-    widget.locator(".scrub").evaluate(f"s => {{ s.value = {backward}; s.dispatchEvent(new Event('input')); }}")
+    xray.scrub(backward)
     expect(widget.locator(".phase")).to_have_text("backward")
-    np.testing.assert_allclose(numbers(widget, "dW"), trace.steps[backward].tensors["dW"].value.ravel(), rtol=6e-4)
+    np.testing.assert_allclose(xray.numbers("dW"), trace.steps[backward].tensors["dW"].value.ravel(), rtol=6e-4)
 
     widget.locator(".open").check()
     opened = len(trace.steps) + sum(len(step.substeps) for step in trace.steps)
     expect(widget.locator(".count")).to_contain_text(f"/ {opened}")
-    widget.locator(".next").click()
+    xray.step()
     expect(widget.locator(".title")).to_have_text(trace.steps[backward].substeps[0].title)

@@ -263,7 +263,8 @@ def doctor(
 
 @app.command(
     epilog="Examples: `toolkit xray model.keras --sample digits:0-7 --html page.html` · "
-    "`toolkit xray model.keras --input x.npy --labels y.npy --loss mse`"
+    "`toolkit xray model.keras --input x.npy --labels y.npy --loss mse` · "
+    "`toolkit xray model.keras --input image=a.npy --input table=b.npy --labels y.npy`"
 )
 def xray(
     model: Annotated[Path, typer.Argument(metavar="MODEL.KERAS", help="A file of `model.save`.")],
@@ -271,9 +272,13 @@ def xray(
         str | None, typer.Option(metavar="NAME:INDEX", help="Training samples of a data set: `digits:0`, `digits:0-7`.")
     ] = None,
     inputs: Annotated[
-        Path | None, typer.Option("--input", metavar="X.NPY", help="Samples from a file instead.")
+        list[str] | None,
+        typer.Option("--input", metavar="[NAME=]X.NPY", help="Samples from a file instead; once for each input."),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(metavar="Y.NPY", help="Labels that belong to --input.")] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NAME=]Y.NPY", help="Labels that belong to --input; once for each output."),
+    ] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="How many samples, from the first one on.")] = None,
     loss: Annotated[str | None, typer.Option(help="By its Keras name; as compiled by default.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="By its Keras name; as compiled by default.")] = None,
@@ -292,7 +297,7 @@ def xray(
 
         status.update("Tracing …")
         network = _command.load_model(model)
-        batch = _command.read_samples(network, sample, inputs, labels, samples, loss)
+        batch = _command.read_samples(network, sample, inputs or [], labels or [], samples, loss)
         # Without labels there is no loss, whatever the model was compiled with.
         told = trace(
             network,

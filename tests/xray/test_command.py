@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from toolkit import xray
 from toolkit.errors import DataError, InvalidValueError, ShapeError, ToolkitError, UnsupportedError
 from toolkit.xray._command import fit_inputs, fit_labels, from_data, from_files, load_model
 
@@ -176,12 +177,63 @@ def test_arrays_from_files(tmp_path):
     x, y = np.arange(12.0).reshape(3, 4), np.array([0, 1, 2])
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", y)
-    found = from_files(model_of((4,)), tmp_path / "x.npy", tmp_path / "y.npy", 2, "sparse_categorical_crossentropy")
+    found = from_files(
+        model_of((4,)), [f"{tmp_path}/x.npy"], [f"{tmp_path}/y.npy"], 2, "sparse_categorical_crossentropy"
+    )
     assert np.array_equal(found.x, x[:2])
     assert np.array_equal(found.y, y[:2])
-    alone = from_files(model_of((4,)), tmp_path / "x.npy", None, None, "sparse_categorical_crossentropy")
+    alone = from_files(model_of((4,)), [f"{tmp_path}/x.npy"], [], None, "sparse_categorical_crossentropy")
     assert alone.y is None
     assert "no labels" in alone.told
+
+
+@pytest.fixture
+def of_two(tmp_path, monkeypatch) -> keras.Model:
+    """A model of two inputs and two outputs; its arrays lie in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    np.save("image.npy", np.arange(48.0).reshape(3, 4, 4))
+    np.save("table.npy", np.ones((3, 2)))
+    np.save("kind.npy", [0, 1, 1])
+    np.save("size.npy", np.zeros((3, 1)))
+    image, table = keras.Input((4, 4, 1), name="image"), keras.Input((2,), name="table")
+    h = keras.layers.Concatenate()([keras.layers.Flatten()(image), table])
+    outputs = {"kind": keras.layers.Dense(2, "softmax", name="kind")(h), "size": keras.layers.Dense(1, name="size")(h)}
+    model = keras.Model([image, table], outputs)
+    model.compile("sgd", {"kind": "sparse_categorical_crossentropy", "size": "mse"})
+    return model
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels"),
+    [
+        (["image.npy", "table.npy"], ["kind.npy", "size.npy"]),
+        (["table=table.npy", "image=image.npy"], ["size=size.npy", "kind=kind.npy"]),
+    ],
+)
+def test_several_inputs_and_outputs_by_place_or_by_name(of_two, inputs, labels):
+    found = from_files(of_two, inputs, labels, 2, None)
+    image, table = found.x
+    assert (image.shape, table.shape) == ((2, 4, 4, 1), (2, 2))  # a channel was added
+    assert {name: y.tolist() for name, y in found.y.items()} == {"kind": [0, 1], "size": [[0], [0]]}
+    t = xray.trace(of_two, found.x, found.y)
+    assert t.verify().worst.error <= 1e-5
+    assert "no labels" in from_files(of_two, inputs, [], None, None).told
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "told"),
+    [
+        (["image.npy"], [], r"one file for each of 'image', 'table', received image.npy.*--input table=table.npy"),
+        (["image=image.npy"], [], "one file for each"),
+        (["image=image.npy", "image=table.npy"], [], "one file for each"),
+        (["image=image.npy", "tabel=table.npy"], [], "one file for each"),
+        (["image.npy", "table.npy"], ["kind.npy"], r"--labels: expected one file for each of 'kind', 'size'"),
+        (["table.npy", "image.npy"], [], r"samples of shape \(N, 4, 4, 1\), received \(3, 2\)"),
+    ],
+)
+def test_several_inputs_errors(of_two, inputs, labels, told):
+    with pytest.raises(ToolkitError, match=told):
+        from_files(of_two, inputs, labels, None, None)
 
 
 class _Trap:
@@ -198,7 +250,7 @@ def test_arrays_that_hold_objects_or_nothing_errors(tmp_path, monkeypatch):
     Path("empty.npy").write_bytes(b"")
     for name in ("trap.npy", "many.npz", "number.npy", "cut.npy", "empty.npy", "none.npy"):
         with pytest.raises(ToolkitError):
-            from_files(model_of((4,)), Path(name), None, None, None)
+            from_files(model_of((4,)), [name], [], None, None)
     assert not Path("trapped").exists()
 
 

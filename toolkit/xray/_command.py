@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,12 @@ class Samples:
     """A batch for a model.
 
     Attributes:
-        x, y: samples and labels, in the shapes that the model takes; y is None without labels.
+        x, y: samples and labels, in the shapes and the structure that the model takes; y is None without labels.
         told: where they come from and what was done to their shape.
     """
 
-    x: np.ndarray
-    y: np.ndarray | None
+    x: Any
+    y: Any
     told: str
 
 
@@ -100,8 +101,8 @@ def _not_loaded(where: str, message: str) -> DataError | UnsupportedError:
 def read_samples(
     model: keras.Model,
     sample: str | None,
-    inputs: Path | None,
-    labels: Path | None,
+    inputs: Sequence[str],
+    labels: Sequence[str],
     count: int | None,
     loss: str | None,
 ) -> Samples:
@@ -110,15 +111,15 @@ def read_samples(
     Raises:
         InvalidValueError: neither is asked for, or both.
     """
-    if (sample is None) == (inputs is None) or (labels is not None and inputs is None):
-        given = {"--sample": sample, "--input": inputs, "--labels": labels}
+    if (sample is None) == (not inputs) or (labels and not inputs):
+        given = {"--sample": sample, "--input": inputs or None, "--labels": labels or None}
         raise InvalidValueError(
             "toolkit xray",
             "--sample NAME:INDEX, or --input X.NPY with or without --labels Y.NPY",
             " and ".join(name for name, value in given.items() if value is not None) or "neither",
             "For example --sample digits:0.",
         )
-    if inputs is not None:
+    if inputs:
         return from_files(model, inputs, labels, count, loss)
     return from_data(model, str(sample), count, loss)
 
@@ -158,17 +159,61 @@ def from_data(model: keras.Model, sample: str, count: int | None, loss: str | No
     return _samples(where, model, x, y, f"{name}, training samples {first} to {last}", loss)
 
 
-def from_files(model: keras.Model, inputs: Path, labels: Path | None, count: int | None, loss: str | None) -> Samples:
+def from_files(
+    model: keras.Model, inputs: Sequence[str], labels: Sequence[str], count: int | None, loss: str | None
+) -> Samples:
     """Samples, and labels if there are any, from files of ``numpy.save``.
+
+    Args:
+        model: what they are for.
+        inputs: a path for each input of the model, in their order, or ``"name=path"`` in any order.
+        labels: likewise for each output.
+        count: how many samples; all if None.
+        loss: name of the loss; the one that the model was compiled with if None.
 
     Raises:
         DataError: a file is missing, damaged, or holds Python objects.
+        InvalidValueError: an input has no file, or two.
         ShapeError: the model takes something else.
     """
-    x = _array(inputs)[:count]
-    y = None if labels is None else _array(labels)[:count]
-    _check_count(f"--input {inputs.name}", len(x))
-    return _samples(f"--input {inputs.name}", model, x, y, inputs.name, loss)
+    inside = list(getattr(model, "inputs", None) or [])
+    xs = _arrays("--input", inputs, [tensor.name for tensor in inside], count)
+    ys = _arrays("--labels", labels, list(getattr(model, "output_names", None) or []), count) if labels else None
+    for name, x in xs.items():
+        _check_count(f"--input {name}", len(x))
+    if len(xs) == 1 and len(inside) < 2 and (ys is None or len(ys) == 1):
+        (told, x), y = *xs.items(), None if ys is None else next(iter(ys.values()))
+        return _samples(f"--input {told}", model, x, y, told, loss)
+    fitted = [fit_one(f"--input {name}", model, x, tensor) for (name, x), tensor in zip(xs.items(), inside)]
+    x = _as_given(getattr(model, "_inputs_struct", None), fitted or list(xs.values()))
+    y = None if ys is None else _as_given(getattr(model, "_outputs_struct", None), list(ys.values()))
+    told = ", ".join(inputs)
+    if y is None or (loss is None and watched_loss(model, None) is None):
+        return Samples(x, None, f"{told}; no {'labels' if y is None else 'loss'}, so the forward pass alone")
+    return Samples(x, y, told)
+
+
+def _as_given(structure: Any, arrays: list[np.ndarray]) -> Any:
+    """The arrays as the model has its inputs or outputs: in a list, in a dict by their names, or one alone."""
+    if structure is None:
+        return arrays if len(arrays) > 1 else arrays[0]
+    return keras.tree.pack_sequence_as(structure, arrays)
+
+
+def _arrays(option: str, given: Sequence[str], names: list[str], count: int | None) -> dict[str, np.ndarray]:
+    """The array of each input or output of a model, in the order of ``names``; of unknown ones as they were given."""
+    parts = [text.partition("=") for text in given]
+    by_name = {name: Path(path) for name, _, path in parts if name in names and path}
+    if not by_name:
+        paths = [Path(text) for text in given]
+        by_name = dict(zip(names, paths)) if len(names) == len(paths) else {path.name: path for path in paths}
+    if len(by_name) != len(given) or (len(names) > 1 and set(by_name) != set(names)):
+        example = " ".join(f"{option} {name}={name}.npy" for name in names)
+        raise InvalidValueError(
+            option, f"one file for each of {', '.join(map(repr, names))}", ", ".join(given), f"For example {example}."
+        )
+    ordered = by_name if len(names) < 2 else {name: by_name[name] for name in names}
+    return {(path.name if len(names) < 2 else name): _array(path)[:count] for name, path in ordered.items()}
 
 
 def _array(path: Path) -> np.ndarray:
@@ -203,24 +248,35 @@ def _samples(
 
 
 def fit_inputs(where: str, model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """``x`` in the shape that the model takes: as it is, flattened, with or without a channel at the end.
+    """``x`` for a model of one input, see `fit_one`; of a subclassed model, which does not say what it takes, as it is.
+
+    Raises:
+        ShapeError: it does not fit, or the model takes several inputs.
+        InvalidValueError: texts for a model of numbers, or the other way round.
+    """
+    expected: list[Any] = list(getattr(model, "inputs", None) or [])
+    if not expected:
+        return x
+    if len(expected) > 1:
+        example = " ".join(f"--input {tensor.name}={tensor.name}.npy" for tensor in expected)
+        raise ShapeError(
+            where,
+            f"a model with one input; {model.name!r} takes {len(expected)}",
+            "one array",
+            f"Give a file for each: {example}.",
+        )
+    return fit_one(where, model, x, expected[0])
+
+
+def fit_one(where: str, model: keras.Model, x: np.ndarray, expected: Any) -> np.ndarray:
+    """``x`` in the shape of one input: as it is, flattened, with or without a channel at the end.
 
     Raises:
         ShapeError: none of these fits.
         InvalidValueError: texts for a model of numbers, or the other way round.
     """
-    expected: list[Any] = list(getattr(model, "inputs", None) or [])
-    if not expected:
-        return x  # a subclassed model does not say
-    if len(expected) > 1:
-        raise ShapeError(
-            where,
-            f"a model with one input; {model.name!r} takes {len(expected)}",
-            "one array",
-            "Trace it in Python: xray.trace(model, [a, b], y).to_html('page.html').",
-        )
-    shape = tuple(expected[0].shape)
-    texts, takes_texts = x.dtype.kind in "OSU", keras.backend.standardize_dtype(expected[0].dtype) == "string"
+    shape = tuple(expected.shape)
+    texts, takes_texts = x.dtype.kind in "OSU", keras.backend.standardize_dtype(expected.dtype) == "string"
     if texts != takes_texts:
         said = {True: "texts", False: "numbers"}
         raise InvalidValueError(

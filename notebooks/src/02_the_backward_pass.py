@@ -182,7 +182,6 @@ def loss_from_z1(z1):
     return loss_from_a1(f(z1))
 
 
-# %%
 x, y = np.array([[0.5, -1.0]]), np.array([[1.0, 0.0]])
 W1, b1 = np.array([[1.0, -0.5], [-0.5, 1.0]]), np.array([0.1, 0.2])
 W2, b2 = np.array([[0.5, -1.0], [1.0, 0.5]]), np.array([0.0, 0.1])
@@ -328,7 +327,6 @@ def gradients(x, y, W1, b1, W2, b2):
     return {"x": dx, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
 
 
-# %%
 x4 = np.array([[0.5, -1.0], [1.0, 1.0], [-1.5, 0.5], [0.2, 0.9]])
 y4 = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 four = {"x": x4, "y": y4, "W1": W1, "b1": b1, "W2": W2, "b2": b2}
@@ -472,6 +470,38 @@ for name, from_engine, from_tape in zip(weights, engine.values(), taped):
 # %% [markdown]
 # **What to see:** three programs, one gradient; the differences are rounding. The engine's `Dense` carries the same
 # lines, and their formulas as well: `scratch.Dense.equations` in a cell shows them.
+#
+# ### Every number, step by step: the xray
+#
+# `toolkit.xray` opens one training step of *any* Keras or `scratch` model: forward, loss, backward, update, each step
+# with its formula and its numbers. Here is our 2-2-2 network with the four samples of section 4. Press **step**, drag
+# the slider, choose a sample; **sub-steps** opens each layer into the lines that we derived. (On a web page, without
+# Python, you see the table and one picture instead. [How to read an xray](90_read_an_xray.ipynb) tells the rest.)
+
+# %% alt="Four samples and the hidden layer's matrices: x, da, dz, dW, db and dx, each a heat map with its numbers"
+from toolkit import xray
+
+layers = [scratch.Dense(2, "relu", name="hidden"), scratch.Dense(2, "softmax", name="output")]
+small = scratch.Sequential(layers, input_shape=2, dtype="float64", name="two_two_two")
+small.set_weights([W1, b1, W2, b2])
+t = xray.trace(small, x4, y4.argmax(axis=1), loss="sparse_categorical_crossentropy", optimizer="sgd")
+proof = t.verify()  # raises an error if a number is not TensorFlow's
+print(t)
+print(f"{len(proof.rows)} tensors agree with TensorFlow and Keras, the worst to {proof.worst.error:.0e}")
+
+hidden = next(step for step in t.steps if step.phase == "backward" and step.layer == "hidden")
+dz = hidden.substeps[0].tensors["dz"]
+shown = {name: hidden.tensors[name].value for name in ("x", "da")} | {"dz": dz.value}
+shown |= {name: hidden.tensors[name].value for name in ("dW", "db", "dx")}
+_, axes = plt.subplots(1, 6, figsize=(11.5, 2.6), layout="constrained", dpi=70)
+for ax, (name, value) in zip(axes, shown.items()):
+    plots.matrix(value + 0.0, ax=ax, title=f"{name} {value.shape}")
+plt.show()
+t.widget()
+
+# %% [markdown]
+# **What to see:** the hidden layer on the way back, for all four samples. Each row of $dz$ is the row of $da$ where the
+# unit was on, and 0 where it was off; $dW = x^\top dz$ and $db$ add up the samples; $dx$ keeps one row for each.
 #
 # ## 7 · One step downhill
 #

@@ -51,7 +51,7 @@ plt.show()
 # every circle that is not an input has a bias as well. How many numbers is that?
 
 # %% alt="A digit beside a drawing of the network: columns of circles for 784 pixels, 128 hidden units and 10 digits"
-fig, (left, right) = plt.subplots(1, 2, figsize=(6, 4), width_ratios=(1, 1.6), layout="constrained", dpi=64)
+fig, (left, right) = plt.subplots(1, 2, figsize=(6, 4), width_ratios=(1, 1.6), layout="constrained", dpi=58)
 plots.images(x_train[:1].reshape(-1, 28, 28), ax=left, title=f"x: 28 × 28 = {28 * 28} pixels")
 plots.network((784, 128, 10), labels=(None, None, digits.classes), ax=right, title="784-128-10")
 plt.show()
@@ -225,12 +225,11 @@ def train_side_by_side(dtype):
     return np.array(losses), np.array(apart), np.flatnonzero(switched), (plain, ours, theirs)
 
 
-# %%
 losses64, apart64, switched64, _ = train_side_by_side("float64")
 losses32, apart32, switched32, trained = train_side_by_side("float32")
 
 # %% alt="Three loss curves on top of each other; below, logarithmic, how far the weights are apart in two precisions"
-fig, (top, bottom) = plt.subplots(2, 1, figsize=(7, 5.6), sharex=True, layout="constrained", dpi=75)
+fig, (top, bottom) = plt.subplots(2, 1, figsize=(7, 5.6), sharex=True, layout="constrained", dpi=68)
 for column, width in enumerate((7, 3, 1)):
     name, colour = PROGRAMS[column], ("#BBBBBB", "#E69F00", "black")[column]
     top.plot(losses32[:, column], color=colour, lw=width, label=name)
@@ -428,6 +427,9 @@ print(f"1,000 digits tell an accuracy only to ± {np.sqrt(share * (1 - share) / 
 #
 # And this time the other way round: Keras builds the network, `bridge.to_scratch` makes its NumPy twin, and both train
 # on the same batches. The backward pass has one more link in its chain; no line of `scratch` had to change for it.
+#
+# We trained with plain gradient descent. What would **Adam** (lesson 03) do next with this network? `toolkit.xray` opens
+# one step of it: the gradient, its running averages, and the change of each weight.
 
 
 # %% alt="Four digits at 28 × 28 pixels and the same four at 10 × 10"
@@ -463,9 +465,36 @@ print(f"test accuracy of 100-64-32-10: NumPy {numpy_accuracy:.1%}, Keras {keras_
 print(f"test accuracy of 784-128-10:   {np.mean(said == y_test):.1%}")
 print(f"largest difference of a weight: {apart:.0e}")
 
+# %% alt="Four matrices of 10 rows and 32 columns for the output layer; gradients of all sizes, changes of one size"
+from toolkit import xray
+
+x, y = small_train[:BATCH], y_train[:BATCH]
+t = xray.trace(deep_model, x, y, loss=crossentropy, optimizer=keras.optimizers.Adam())
+proof = t.verify()
+update = t.update()
+print(update)
+print(f"\n{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+
+weight = update.weights[-2]  # the output layer's W: 32 inputs, 10 digits
+numbers = weight.numbers | {"change": weight.after - weight.before}
+fig, axes = plt.subplots(2, 2, figsize=(9, 4.6), layout="constrained", dpi=54)
+titles = {"g": "gradient g", "m_new": "m', running mean of g", "v_new": "v', running mean of g²", "change": "w' − w"}
+for ax, (name, title) in zip(axes.flat, titles.items()):
+    plots.matrix(numbers[name].T, ax=ax, title=title)
+    ax.set(xlabel="input", ylabel="digit", aspect="auto")
+plt.show()
+some = numbers["g"] != 0  # a unit that is silent in this batch has no gradient
+for name in ("g", "change"):
+    low, middle, high = np.quantile(np.abs(numbers[name][some]), (0.05, 0.5, 1))
+    print(f"size of {name:<6}: 95% above {low:.1e}, half above {middle:.1e}, the largest {high:.1e}")
+t.widget()
+
 # %% [markdown]
 # **What to see:** with an eighth of the inputs, it reads almost as well. How many parameters does it have? That is
 # exercise 04.1.
+#
+# And Adam: the gradients differ by powers of ten, the changes hardly at all. In its first step $m'$ is a multiple of $g$
+# and $v'$ of $g^2$, so $m'/\sqrt{v'}$ is little more than the *sign* of $g$, and nearly every weight moves by $\alpha$.
 #
 # ## 8 · Your experiment
 #

@@ -219,6 +219,31 @@ for name, (ours, theirs) in pairs.items():
 display(Markdown(table))
 
 # %% [markdown]
+# `toolkit.xray` shows what lies in between, here with a mean squared error as the loss: scores, weights and answers of
+# each head, and the way back through them. In the widget, tick **sub-steps**, go to *weights*, and choose the **head**;
+# the picture has both heads of the first sample.
+
+# %% alt="Two heads: above their attention weights over six tokens, below the gradient of the weights; each row sums to 0"
+from toolkit import xray
+
+t = xray.trace(twin, x, dy, loss="mse")
+proof = t.verify()
+print(f"{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+parts = {(step.phase, part.title): part.tensors for step in t.steps for part in step.substeps}
+A, dS = parts["forward", "weights"]["A"].value[0], parts["backward", "weights"]["dS"].value[0]
+fig, axes = plt.subplots(2, 2, figsize=(7.6, 6), layout="constrained", dpi=60)
+for k, (top, bottom) in enumerate(axes.T):
+    plots.matrix(A[k], ax=top, title=f"weights A, head {k + 1}")
+    plots.matrix(1000 * dS[k], ax=bottom, fmt=".0f", title=f"1000 · gradient dS, head {k + 1}")
+plt.show()
+sums = A.sum(axis=-1).round(6).ravel()[:3], np.abs(dS.sum(axis=-1)).max().round(12)
+print(f"rows of A sum to {sums[0]} …, rows of dS to at most {sums[1]}")
+t.widget()
+
+# %% [markdown]
+# **What to see:** the heads look at different places, since their matrices differ. Each row of $dS$ sums to 0: what one
+# key gains, the others lose, because the weights must go on to sum to 1.
+#
 # ## 7 · A task that needs it
 #
 # *Associative recall*: eight pairs of a key and a value, in random order, then one of the keys again. What was its value?
@@ -347,10 +372,25 @@ print(
     *[tokens[k] for k in A.mean(0).argsort()[::-1][:5]],
 )
 
+# %% alt="For each token of the text two bars: how much it was asked, and how strongly the loss depends on its weight"
+t = xray.trace(attending, x_test[n : n + 1], y_test[n : n + 1], loss="sparse_categorical_crossentropy")
+parts = {(step.phase, step.layer, part.title): part.tensors for step in t.steps for part in step.substeps}
+seen = parts["forward", "attention", "weights"]["A"].value[0, 0, : len(tokens), : len(tokens)]
+dA = parts["backward", "attention", "weights"]["dA"].value[0, 0, : len(tokens), : len(tokens)]
+print(f"the xray's weights minus those above: {np.abs(seen - A).max():.0e}")
+_, axes = plt.subplots(2, 1, figsize=(8, 3.4), sharex=True, layout="constrained", dpi=70)
+axes[0].bar(range(len(tokens)), A.mean(axis=0), color="#0072B2")
+axes[1].bar(range(len(tokens)), dA.sum(axis=0), color="#D55E00")
+axes[0].set(ylabel="asked", title="how much each token was asked, and what the loss says to its weight")
+axes[1].set(ylabel="sum of ∂L/∂A")
+axes[1].set_xticks(range(len(tokens)), tokens, rotation=90)
+plt.show()
+
 # %% [markdown]
 # **What to see:** some tokens are asked by nearly all others. It is tempting to call them the *reason* for the answer. Be
-# careful: the values that are mixed have passed an LSTM already, and other weights can lead to the same answer. Lesson 14
-# tests such claims.
+# careful: the values that are mixed have passed an LSTM already, and other weights can lead to the same answer. The lower
+# bars, from an xray of this text, say how the loss would change if a token were asked more: compare them with the upper
+# ones. Lesson 14 tests such claims.
 #
 # ## 10 · Your experiment
 #

@@ -309,8 +309,8 @@ _ONE_TURN = Exercise(
         Misconception(
             "both move",
             _both_move,
-            "That still has the bug: the gradient of the generator's loss moves ψ, too, and so the discriminator learns "
-            "to take generated samples for real. It is not its turn.",
+            "That still has the bug: the gradient of the generator's loss moves ψ, too, so the discriminator learns to "
+            "take generated samples for real. It is not its turn.",
         ),
         Misconception(
             "discriminator moves",

@@ -9,8 +9,10 @@ from keras import layers
 
 from toolkit import xray
 from toolkit.errors import InvalidValueError
+from toolkit.xray.derivations import derive
 from toolkit.xray.diagnoses import Diagnoses, Diagnosis, Unjudged
 from toolkit.xray.diagnoses._gradients import by_depth
+from toolkit.xray.diagnoses._recurrent import gradient_through_time
 
 CLASSES = "sparse_categorical_crossentropy"
 BINARY = "binary_crossentropy"
@@ -84,6 +86,108 @@ def test_saturated_simple_rnn():
     large = keras.initializers.RandomNormal(stddev=20.0)
     model = keras.Sequential([keras.Input((5, 3)), layers.SimpleRNN(8, kernel_initializer=large), layers.Dense(1)])
     assert "saturated tanh" in xray.trace(model, x).diagnose().names
+
+
+def _recurrent(kind, T=12, d=4, **options):
+    """A recurrent layer that gives its last output, and a batch for it."""
+    model = keras.Sequential([keras.Input((T, d)), getattr(layers, kind)(8, name="memory", **options)])
+    model.add(layers.Dense(3, "softmax"))
+    rng = np.random.default_rng(0)
+    return model, rng.normal(size=(16, T, d)).astype("float32"), rng.integers(0, 3, 16)
+
+
+def _set_bias(model, gate, value):
+    """The bias of one gate of four (LSTM), or of three (GRU, which has two rows of them)."""
+    w, u, b = model.get_layer("memory").get_weights()
+    b[..., 8 * gate : 8 * gate + 8] = value
+    model.get_layer("memory").set_weights([w, u, b])
+
+
+@pytest.mark.parametrize(
+    ("kind", "gate", "bias", "name"),
+    [
+        ("LSTM", 0, -9.0, "saturated input gate"),
+        ("LSTM", 1, -9.0, "saturated forget gate"),
+        ("LSTM", 2, 9.0, "saturated candidate"),
+        ("LSTM", 3, 9.0, "saturated output gate"),
+        ("GRU", 0, -9.0, "saturated update gate"),
+        ("GRU", 1, 9.0, "saturated reset gate"),
+        ("GRU", 2, 9.0, "saturated candidate"),
+    ],
+)
+def test_saturated_gates(kind, gate, bias, name):
+    model, x, y = _recurrent(kind)
+    _set_bias(model, gate, bias)
+    d = named(xray.trace(model, x, y, loss=CLASSES).diagnose(), name)
+    assert (d.where, d.severity) == ("memory", "fault")
+    assert d.figures["share"] > 0.9
+
+
+def test_cell_that_has_run_away_is_saturated():
+    model, x, y = _recurrent("LSTM", T=20)
+    for gate in (0, 1, 2):  # everything is written, nothing forgotten
+        _set_bias(model, gate, 9.0)
+    d = named(xray.trace(model, x, y, loss=CLASSES).diagnose(), "saturated cell")
+    assert "where tanh is flat" in d.evidence
+
+
+@pytest.mark.parametrize(("kind", "gate"), [("LSTM", 1), ("GRU", 0)])
+def test_gates_that_keep_everything_are_not_saturated(kind, gate):
+    model, x, y = _recurrent(kind)
+    _set_bias(model, gate, 9.0)
+    assert not [name for name in xray.trace(model, x, y, loss=CLASSES).diagnose().names if "saturated" in name]
+
+
+def test_padding_does_not_count_for_gates():
+    model, x, _ = _recurrent("LSTM", T=6)
+    masked = keras.Sequential([keras.Input((6, 4)), layers.Masking(1000.0), *model.layers])
+    x[:, 1:] = 1000.0
+    assert not [name for name in xray.trace(masked, x).diagnose().names if "gate" in name or "candidate" in name]
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_gradients_vanish_through_time(kind):
+    model, x, y = _recurrent(kind)
+    w, u, b = model.get_layer("memory").get_weights()
+    b[..., 8:16] = -4.0 if kind == "LSTM" else b[..., 8:16]
+    b[..., :8] = -3.0 if kind == "GRU" else b[..., :8]
+    model.get_layer("memory").set_weights([w, 0.1 * u, b])
+    d = named(xray.trace(model, x, y, loss=CLASSES).diagnose(), "gradients vanish through time")
+    assert (d.where, d.severity) == ("memory", "fault")
+    assert d.figures["factor"] < 0.25
+    assert d.figures["steps"] == 11
+    assert d.figures["ratio"] == pytest.approx(d.figures["factor"] ** 11)
+
+
+def test_gradients_explode_through_time():
+    model, x, y = _recurrent("SimpleRNN", T=20, activation="linear")
+    w, u, b = model.get_layer("memory").get_weights()
+    model.get_layer("memory").set_weights([w, 2 * u, b])
+    d = named(xray.trace(model, x, y, loss=CLASSES).diagnose(), "gradients explode through time")
+    assert d.figures["factor"] == pytest.approx(2, rel=1e-3)  # an orthogonal U keeps the norm, 2U doubles it
+
+
+def test_gradient_through_time_matches_hand_example():
+    # h_t = 0.5 h_(t−1) + x_t: each step back halves the gradient.
+    model = keras.Sequential([keras.Input((3, 1)), layers.SimpleRNN(1, activation="linear", use_bias=False)])
+    model.set_weights([np.array([[1.0]]), np.array([[0.5]])])
+    t = xray.trace(model, np.ones((1, 3, 1)), np.zeros((1, 1)), loss="mse")
+    # h = 1, 1.5, 1.75; dh_3 = 2 · 1.75
+    norms = gradient_through_time(derive(t.calls[0]))
+    assert norms == {1: pytest.approx(0.875), 2: pytest.approx(1.75), 3: pytest.approx(3.5)}
+
+
+def test_recurrent_layers_without_a_derivation_are_not_judged():
+    model = keras.Sequential([keras.Input(batch_shape=(8, 5, 3)), layers.LSTM(4, stateful=True, name="memory")])
+    found = xray.trace(model, np.random.default_rng(0).normal(size=(8, 5, 3))).diagnose()
+    assert found.unjudged[0].reason == "memory: a stateful layer, which begins where the last batch ended"
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("length", [4, 30])
+def test_fresh_recurrent_layers_are_healthy(kind, length):
+    model, x, y = _recurrent(kind, T=length)
+    assert not xray.trace(model, x, y, loss=CLASSES).diagnose()
 
 
 def test_confident_output_is_not_saturated():

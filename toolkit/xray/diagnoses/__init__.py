@@ -14,13 +14,14 @@ from toolkit.xray.diagnoses._gradients import not_finite, vanishing_or_exploding
 from toolkit.xray.diagnoses._inputs import unscaled, unused_rows
 from toolkit.xray.diagnoses._outputs import at_chance, mixed_up
 from toolkit.xray.diagnoses._records import Diagnoses, Diagnosis, Unjudged
+from toolkit.xray.diagnoses._recurrent import gates_and_time
 
 if TYPE_CHECKING:
     from toolkit.xray._trace import Trace
 
 __all__ = ["Diagnoses", "Diagnosis", "Unjudged", "diagnose"]
 
-_OF_FORWARD = (not_finite, unscaled, unused_rows, dead_relus, saturated)
+_OF_FORWARD = (not_finite, unscaled, unused_rows, dead_relus, saturated, gates_and_time)
 _OF_LOSS = (mixed_up, at_chance, without_gradient, vanishing_or_exploding)
 
 

@@ -27,7 +27,7 @@ FEWEST_UNITS = 8
 SATURATED_SLOPE = 0.05
 SATURATED_SHARE = 0.5
 
-_SLOPES = {"tanh": lambda a: 1 - a * a, "sigmoid": lambda a: 4 * a * (1 - a)}
+SLOPES = {"tanh": lambda a: 1 - a * a, "sigmoid": lambda a: 4 * a * (1 - a)}
 _RELUS = ("relu", "relu6")
 
 
@@ -38,7 +38,7 @@ def activation_of(call: LayerCall) -> str:
     activation = getattr(call.layer, "activation", None)
     if activation is None:
         plain = not getattr(call.layer, "negative_slope", 0)
-        return call.kind.lower() if plain and call.kind.lower() in (*_RELUS, *_SLOPES, "softmax") else ""
+        return call.kind.lower() if plain and call.kind.lower() in (*_RELUS, *SLOPES, "softmax") else ""
     return getattr(activation, "__name__", type(activation).__name__).lower()
 
 
@@ -75,10 +75,10 @@ def saturated(trace: Trace) -> Iterator[Diagnosis]:
     answers = {id(y) for call in trace.capture.calls[-1:] for y in call.outputs}
     for call in trace.calls:
         name = activation_of(call)
-        if name not in _SLOPES or any(id(y) in answers for y in call.outputs):
+        if name not in SLOPES or any(id(y) in answers for y in call.outputs):
             continue
         y = call.outputs[0].astype("float64")
-        share = float(np.mean(_SLOPES[name](y) < SATURATED_SLOPE))
+        share = float(np.mean(SLOPES[name](y) < SATURATED_SLOPE))
         if share > SATURATED_SHARE:
             yield Diagnosis(
                 f"saturated {name}",

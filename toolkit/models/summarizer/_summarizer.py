@@ -18,7 +18,7 @@ from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.models.summarizer._network import encoder_decoder
 from toolkit.models.summarizer._rouge import rouge
 from toolkit.models.summarizer._search import Written, beam_search, greedy_search
-from toolkit.models.summarizer._vocabulary import Encoded, Vocabulary, shifted
+from toolkit.models.summarizer._vocabulary import PADDING, START, UNKNOWN, Encoded, Vocabulary, shifted
 
 _BATCH = 64  # texts that are decoded together
 _LONGEST_SOURCE, _LONGEST_SUMMARY = 400, 100
@@ -41,9 +41,9 @@ class Alignment(NamedTuple):
 class Summarizer(BaseEstimator):
     r"""Learns from pairs to write a short text for a long one: an encoder-decoder with attention, from raw texts.
 
-    ``fit`` learns one vocabulary for texts and summaries, trains ``encoder_decoder`` with teacher forcing, and
-    ``summarize`` writes with beam search. Any task from text to text will do: with ``level="characters"`` it learns to
-    add or to rewrite dates.
+    ``fit`` learns one vocabulary for texts and summaries and trains ``encoder_decoder`` with teacher forcing;
+    ``summarize`` writes with beam search, and never the unknown token. Any task from text to text will do: with
+    ``level="characters"`` it learns to add or to rewrite dates.
 
     Args:
         attention: "luong", "bahdanau" or None.
@@ -247,10 +247,10 @@ class Summarizer(BaseEstimator):
         return Alignment(written.weights[0, : len(tokens), : len(read)], tokens, read)
 
     def _search(self, ids: np.ndarray) -> Written:
+        options = {"max_length": self.summary_length_, "forbidden": (PADDING, UNKNOWN, START)}
         if self.beam_width == 1:
-            return greedy_search(self.model_, ids, max_length=self.summary_length_)
-        options = {"width": self.beam_width, "length_penalty": self.length_penalty}
-        return beam_search(self.model_, ids, max_length=self.summary_length_, **options)
+            return greedy_search(self.model_, ids, **options)
+        return beam_search(self.model_, ids, width=self.beam_width, length_penalty=self.length_penalty, **options)
 
     # ------------------------------------------------------------------ saving
 

@@ -133,6 +133,16 @@ def test_lessons_run_fails_when_too_slow(toolkit_command, project):
     assert "✗ too slow" in result.stdout
 
 
+def test_lessons_run_in_full_keeps_its_pages(toolkit_command, project, tmp_path):
+    project(tour="import os; print('the', os.environ['TOOLKIT_PROFILE'], 'way')")
+    for profile in ("short", "full"):
+        pages = tmp_path / profile
+        result = toolkit_command("lessons", "run", "0", "--profile", profile, "--pages", str(pages))
+        assert result.exit_code == 0, result.output
+        assert f"the {profile} way" in (pages / "00_tour.ipynb").read_text(encoding="utf-8")
+    assert toolkit_command("lessons", "run", "0", "--profile", "long").exit_code == 2
+
+
 def test_lessons_build_and_check(toolkit_command, project):
     notebooks = project(tour="1", forward="1 / 0")
     before = toolkit_command("lessons", "check", "0")

@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -76,6 +76,13 @@ Jobs = Annotated[
     int | None, typer.Option("--jobs", "-j", min=1, help="Lessons at a time; the number of cores by default.")
 ]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds that one lesson may take.")]
+Profile = Annotated[
+    Literal["short", "full"],
+    typer.Option("--profile", help="`full`: more data and epochs, in lessons that have a longer way; see `--timeout`."),
+]
+Pages = Annotated[
+    Path | None, typer.Option("--pages", help="A folder in which the executed pages are kept, with their figures.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -126,12 +133,18 @@ def lessons(ctx: typer.Context) -> None:
         out.print(tables.listing(catalogue()))
 
 
-@lessons_app.command("run", epilog="Examples: `toolkit lessons run` · `toolkit lessons run 02 mlp --jobs 1`")
-def lessons_run(names: Names = None, jobs: Jobs = None, timeout: Timeout = 60.0) -> None:
+@lessons_app.command(
+    "run",
+    epilog="Examples: `toolkit lessons run` · `toolkit lessons run 02 mlp --jobs 1` · "
+    "`toolkit lessons run 12 --profile full --timeout 900 --pages full`",
+)
+def lessons_run(
+    names: Names = None, jobs: Jobs = None, timeout: Timeout = 60.0, profile: Profile = "short", pages: Pages = None
+) -> None:
     """Execute lessons with their solutions, each in a kernel of its own.
 
-    Nothing is written. The exit status is 1 if a lesson fails, a check is not right, or one takes
-    longer than the timeout (it is stopped after three times as long).
+    Nothing is written, unless `--pages` asks for it. The exit status is 1 if a lesson fails, a check is
+    not right, or one takes longer than the timeout (it is stopped after three times as long).
     """
     from toolkit.lessons import run_all, tables
 
@@ -141,6 +154,8 @@ def lessons_run(names: Names = None, jobs: Jobs = None, timeout: Timeout = 60.0)
             chosen,
             jobs=jobs,
             time_limit=timeout,
+            profile=profile,
+            pages=pages,
             on_start=begun,
             on_result=lambda result: done(result.lesson, result.verdict),
         )

@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,14 @@ class Kernels:
                 _kill_tree(process)
 
 
-def execute(page: NotebookNode, folder: Path, *, stop_after: float, kernels: Kernels | None = None) -> Execution:
+def execute(
+    page: NotebookNode,
+    folder: Path,
+    *,
+    stop_after: float,
+    kernels: Kernels | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Execution:
     """Execute all cells of ``page`` in place, in a fresh kernel whose working folder is ``folder``.
 
     A failing cell ends the execution and is reported; it raises nothing here. Not to be called from
@@ -99,6 +106,7 @@ def execute(page: NotebookNode, folder: Path, *, stop_after: float, kernels: Ker
         folder: the kernel's working folder.
         stop_after: seconds after which the kernel is killed.
         kernels: where to note the kernel while it lives.
+        variables: for the kernel's environment, besides those of this process.
     """
     execution = Execution(page)
     position = 0
@@ -109,14 +117,14 @@ def execute(page: NotebookNode, folder: Path, *, stop_after: float, kernels: Ker
 
     kernels = kernels or Kernels()
     begin = time.perf_counter()
-    with _own_kernel(kernels.side_by_side) as (manager, variables):
+    with _own_kernel(kernels.side_by_side) as (manager, own):
         client = NotebookClient(page, km=manager, timeout=None, record_timing=False, on_cell_start=remember)
         client.owns_km = True  # it is to end the kernel
         client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = _OutputWidget
         watch = _Watch(manager, begin + stop_after, kernels)
         try:
             with watch:
-                asyncio.run(client.async_execute(cwd=str(folder), env=variables))
+                asyncio.run(client.async_execute(cwd=str(folder), env=own | dict(variables or {})))
         except CellExecutionError as error:
             execution.failure = _failure(page, position, error)
         except DeadKernelError:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+import nbformat
 from nbformat import NotebookNode
 
 from toolkit.errors import InvalidValueError
@@ -18,6 +20,8 @@ from toolkit.lessons.headers import Lesson
 CHECK_TYPE = "application/vnd.layer-by-layer.check+json"
 TIME_LIMIT = 60.0
 """Seconds that a lesson may take from the start of its kernel to its last output."""
+
+PROFILES = ("short", "full")
 
 _PATIENCE = 3
 """A lesson is stopped after this many times its limit, so that its figures are known before."""
@@ -53,22 +57,43 @@ class Result:
         return self.verdict == "passed"
 
 
-def run(lesson: Lesson, *, time_limit: float = TIME_LIMIT, kernels: Kernels | None = None) -> Result:
-    """Execute a lesson's solved version; nothing on disk is changed.
+def run(
+    lesson: Lesson,
+    *,
+    time_limit: float = TIME_LIMIT,
+    kernels: Kernels | None = None,
+    profile: str = "short",
+    pages: Path | None = None,
+) -> Result:
+    """Execute a lesson's solved version; the lesson itself is not changed.
 
     Args:
         lesson: which lesson.
         time_limit: seconds it may take; a slower one is stopped after three times as many.
         kernels: where to note the kernel, for a caller that may want to stop it.
+        profile: ``"short"`` is what learners run; with ``"full"`` lessons that have one take their longer way, with
+            more data and epochs. They read it from the environment variable ``TOOLKIT_PROFILE``.
+        pages: a folder in which the executed page is kept, solutions and figures included.
 
     Raises:
         LessonError: the source cannot be read.
-        InvalidValueError: ``time_limit`` is not positive.
+        InvalidValueError: ``time_limit`` is not positive, or there is no such profile.
     """
     if not time_limit > 0:
         raise InvalidValueError("lessons", "a time limit above 0 seconds", f"{time_limit:g}")
+    if profile not in PROFILES:
+        raise InvalidValueError("lessons", f"a profile: {' or '.join(PROFILES)}", repr(profile))
     page = source.notebook(lesson, "solved")
-    execution = execute(page, lesson.notebook.parent, stop_after=_PATIENCE * time_limit, kernels=kernels)
+    execution = execute(
+        page,
+        lesson.notebook.parent,
+        stop_after=_PATIENCE * time_limit,
+        kernels=kernels,
+        variables={"TOOLKIT_PROFILE": profile},
+    )
+    if pages is not None:
+        pages.mkdir(parents=True, exist_ok=True)
+        nbformat.write(execution.page, pages / lesson.notebook.name)
     states = _check_states(execution.page)
     return Result(
         lesson=lesson,
@@ -86,6 +111,8 @@ def run_all(
     *,
     jobs: int | None = None,
     time_limit: float = TIME_LIMIT,
+    profile: str = "short",
+    pages: Path | None = None,
     on_start: Callable[[Lesson], None] = lambda lesson: None,
     on_result: Callable[[Result], None] = lambda result: None,
 ) -> list[Result]:
@@ -95,6 +122,8 @@ def run_all(
         lessons: which lessons.
         jobs: how many at a time; the number of processor cores by default.
         time_limit: seconds that each may take.
+        profile: ``"short"`` or ``"full"``, as in ``run``.
+        pages: a folder in which the executed pages are kept.
         on_start: called with each lesson as it begins, in a worker's thread.
         on_result: called with each result as it comes, in the caller's thread.
 
@@ -105,7 +134,7 @@ def run_all(
 
     def work(lesson: Lesson) -> Result:
         on_start(lesson)
-        return run(lesson, time_limit=time_limit, kernels=kernels)
+        return run(lesson, time_limit=time_limit, kernels=kernels, profile=profile, pages=pages)
 
     return side_by_side(work, lessons, jobs=jobs, kernels=kernels, on_result=on_result)
 

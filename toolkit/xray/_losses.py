@@ -250,7 +250,7 @@ def loss_failure(error: Exception, y_pred: Any) -> ToolkitError:
         "trace, loss",
         f"labels for outputs of shape {shapes}",
         f"Keras says: {first_line(error)}",
-        "Look at y and loss.",
+        "Look at y, loss and sample_weight.",
     )
 
 

@@ -366,15 +366,16 @@ function drawMatrix(tensor, cut, indices, name) {
     return element("div", {}, table, element("div", { class: "partly", text: partly.trim() }));
   }
   const size = Math.max(3, Math.min(16, Math.floor(260 / Math.max(rows, columns))));
-  const canvas = element("canvas", { class: "matrix", width: columns * size, height: rows * size, tabindex: 0, role: "img",
+  const tall = rows === 1 ? 16 : size; // a vector is a bar that a pointer can meet
+  const canvas = element("canvas", { class: "matrix", width: columns * size, height: rows * tall, tabindex: 0, role: "img",
     "aria-label": `${name}: heat map of ${rows} × ${columns} numbers from ${short(tensor.statistics.min)} to ${short(tensor.statistics.max)}${partly}. Arrow keys read single numbers.` });
   const paint = canvas.getContext("2d");
-  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) { paint.fillStyle = colour(at(i, j), limit); paint.fillRect(j * size, i * size, size, size); }
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) { paint.fillStyle = colour(at(i, j), limit); paint.fillRect(j * size, i * tall, size, tall); }
   const said = element("output", { class: "partly", text: partly.trim() });
   const cursor = { i: 0, j: 0 };
   const say = () => { said.textContent = `[${cursor.i}, ${cursor.j}] = ${short(at(cursor.i, cursor.j))}`; canvas.title = said.textContent; };
   canvas.addEventListener("pointermove", (event) => {
-    cursor.i = Math.min(rows - 1, Math.max(0, Math.floor((event.offsetY * canvas.height) / canvas.clientHeight / size)));
+    cursor.i = Math.min(rows - 1, Math.max(0, Math.floor((event.offsetY * canvas.height) / canvas.clientHeight / tall)));
     cursor.j = Math.min(columns - 1, Math.max(0, Math.floor((event.offsetX * canvas.width) / canvas.clientWidth / size)));
     say();
   });

@@ -1,7 +1,8 @@
 """Builders of plain Keras models, one file a family, and estimators with scikit-learn's interface.
 
 The estimators are loaded when they are first used (PEP 562): a builder alone needs no preprocessing. What belongs to
-the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``.
+the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``, what belongs to transfer learning (stages,
+freezing, fine-tuning) in ``toolkit.models.transfer``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from toolkit.models.text_classifier import text_classifier
 if TYPE_CHECKING:
     from toolkit.models.classifiers import ImageClassifier, SequenceClassifier, TabularClassifier, TextClassifier
     from toolkit.models.summarizer import Summarizer, encoder_decoder
+    from toolkit.models.transfer import resnet18, transfer_model
 
 __all__ = [
     "ImageClassifier",
@@ -29,12 +31,19 @@ __all__ = [
     "encoder_decoder",
     "image_classifier",
     "mlp",
+    "resnet18",
     "sequence_classifier",
     "text_classifier",
+    "transfer_model",
 ]
 
 
-_HOMES = {"Summarizer": "summarizer", "encoder_decoder": "summarizer"}
+_HOMES = {
+    "Summarizer": "summarizer",
+    "encoder_decoder": "summarizer",
+    "resnet18": "transfer",
+    "transfer_model": "transfer",
+}
 
 
 def __getattr__(name: str) -> Any:

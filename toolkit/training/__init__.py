@@ -3,8 +3,9 @@
 ``fit`` trains any compiled model as ``model.fit`` does, in less time and with the same result. It stops early, keeps
 the best weights, survives ``kill -9`` and names the layer in which a loss became NaN.
 
-``linear_probe`` measures what frozen features are worth. ``unlabelled`` learns such features, and generators, without
-labels; it is loaded when it is first used (PEP 562).
+``linear_probe`` measures what frozen features are worth. ``layerwise`` learns in stages instead of all at once, and
+compares the two; ``unlabelled`` learns features, and generators, without labels. Both are loaded when they are first
+used (PEP 562).
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from toolkit.training._linear_probe import ProbeResult, linear_probe
 from toolkit.training._threads import set_threads
 
 if TYPE_CHECKING:
-    from toolkit.training import unlabelled
+    from toolkit.training import layerwise, unlabelled
 
-__all__ = ["History", "ProbeResult", "epoch_order", "fit", "linear_probe", "set_threads", "unlabelled"]
+__all__ = ["History", "ProbeResult", "epoch_order", "fit", "layerwise", "linear_probe", "set_threads", "unlabelled"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "unlabelled":
+    if name in ("layerwise", "unlabelled"):
         return importlib.import_module(f"toolkit.training.{name}")
     raise AttributeError(f"module 'toolkit.training' has no attribute {name!r}; it has {', '.join(__all__)}")
 

@@ -1,0 +1,128 @@
+"""The outputs of frozen blocks: computed once, kept in memory, or on disk where they are large."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from toolkit.errors import ShapeError, UnsupportedError
+from toolkit.training._data import Nested
+from toolkit.training.layerwise._chain import Chain
+
+_BATCH = 256  # rows at a time; changes the speed, and the last bits
+
+
+class Features:
+    """What a block learns from: ``x`` at first, then the outputs of the blocks before it.
+
+    Args:
+        x: the inputs of the model, an array of N rows; each further array of ``others`` is carried along, such as
+            the inputs of validation data.
+        memory_limit: bytes; larger outputs are written to a temporary file that is read batch by batch and deleted
+            with the next block's.
+        where: who asks, for errors.
+
+    Attributes:
+        now: for each array its features: an array, or ``[features, mask]``.
+        bytes: how much the stored outputs take, and ``on_disk`` whether they lie in a file.
+    """
+
+    def __init__(self, x: Nested, others: Sequence[Nested], *, memory_limit: int, where: str) -> None:
+        self.now = [_single(where, array) for array in (x, *others)]
+        self.memory_limit, self.where = memory_limit, where
+        self.bytes, self.on_disk = 0, False
+        self._folder: tempfile.TemporaryDirectory | None = None
+
+    def __enter__(self) -> Features:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.now = []
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def pass_through(self, layers: Sequence[keras.Layer]) -> None:
+        """Replaces the features by the outputs of ``layers`` in inference mode."""
+        old = self._folder
+        self.bytes, self.on_disk, self._folder = 0, False, None
+        run = inference(layers, rows_of(self.now[0], slice(0, 1)))
+        for k, features in enumerate(self.now):
+            self.now[k] = self._stored(run, features, k)
+        if old is not None:
+            old.cleanup()
+
+    def _stored(self, run: Callable, features: Nested, index: int) -> Nested:
+        rows = len(features[0] if isinstance(features, list) else features)
+        stored: list[np.ndarray] = []
+        for first in range(0, rows, _BATCH):
+            outputs = [part for part in run(rows_of(features, slice(first, first + _BATCH))) if part is not None]
+            if not stored:
+                stored = [self._room(rows, part, f"{index} {k}") for k, part in enumerate(outputs)]
+            for array, part in zip(stored, outputs):
+                array[first : first + _BATCH] = part.numpy()
+        return stored if len(stored) > 1 else stored[0]
+
+    def _room(self, rows: int, like: tf.Tensor, name: str) -> np.ndarray:
+        shape, dtype = (rows, *like.shape[1:]), like.dtype.as_numpy_dtype
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self.bytes += size
+        if size <= self.memory_limit:
+            return np.empty(shape, dtype)
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="toolkit-features-", ignore_cleanup_errors=True)
+        self.on_disk = True
+        return np.memmap(Path(self._folder.name) / name, dtype, "w+", shape=shape)
+
+
+def inference(layers: Sequence[keras.Layer], like: Nested) -> Callable[[Nested], tuple[tf.Tensor, tf.Tensor | None]]:
+    """A compiled function: inputs → outputs of the layers in inference mode, and the mask if there is one.
+
+    Args:
+        layers: in forward order.
+        like: some rows of the inputs.
+    """
+    chain = Chain(layers)
+
+    def run(x: Nested) -> tuple[tf.Tensor, tf.Tensor | None]:
+        outputs = chain(x, training=False)
+        return outputs, getattr(outputs, "_keras_mask", None)
+
+    spec = keras.tree.map_structure(lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), like)
+    return tf.function(run, autograph=False).get_concrete_function(spec)
+
+
+def outputs(layers: Sequence[keras.Layer], x: np.ndarray) -> np.ndarray:
+    """The outputs of ``layers`` for all rows of ``x``, in inference mode."""
+    with Features(x, (), memory_limit=2**62, where="layerwise.outputs") as features:
+        features.pass_through(layers)
+        now = features.now[0]
+        return now[0] if isinstance(now, list) else now
+
+
+def rows_of(features: Nested, rows: slice) -> Nested:
+    """The given rows of an array, or of each of a list."""
+    if isinstance(features, list):
+        return [rows_of(part, rows) for part in features]
+    return tf.convert_to_tensor(features[rows])
+
+
+def _single(where: str, x: Nested) -> np.ndarray:
+    """One array with a row for each sample, floats as Keras takes them."""
+    if isinstance(x, tf.data.Dataset) or keras.tree.is_nested(x) or x is None:
+        raise UnsupportedError(
+            where, "inputs as one array", type(x).__name__, "Outputs of frozen blocks are stored row by row."
+        )
+    array = x if isinstance(x, np.ndarray) else np.asarray(x)
+    if array.ndim == 0 or not len(array):
+        raise ShapeError(where, "inputs with one row a sample, at least one", f"shape {array.shape}")
+    if array.dtype.kind == "f" and array.dtype != keras.config.floatx():
+        array = array.astype(keras.config.floatx())
+    return array

@@ -1,8 +1,8 @@
 """Builders of plain Keras models, one file a family, and estimators with scikit-learn's interface.
 
 The estimators are loaded when they are first used (PEP 562): a builder alone needs no preprocessing. What belongs to
-the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``, what belongs to transfer learning (stages,
-freezing, fine-tuning) in ``toolkit.models.transfer``.
+the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``, what belongs to transfer learning
+(stages, freezing, fine-tuning) in ``toolkit.models.transfer``.
 """
 
 from __future__ import annotations

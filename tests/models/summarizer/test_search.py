@@ -135,6 +135,15 @@ def test_a_source_is_decoded_alone_as_among_others(width, seed):
         assert log_p[n].numpy() == pytest.approx(alone_log_p[0].numpy())
 
 
+@pytest.fixture
+def searches_run_by_python():
+    """For searches that run once, which take TensorFlow longer to compile than to run."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("searches_run_by_python")
 def test_steps_are_those_of_teacher_forcing_and_width_one_is_greedy(make, batch, variant):
     """The states carried from token to token give the probabilities that one pass over the prefix gives."""
     model, source = make(variant), batch(variant)[0]
@@ -153,6 +162,7 @@ def test_steps_are_those_of_teacher_forcing_and_width_one_is_greedy(make, batch,
         assert (written.weights.transpose(0, 2, 1)[source == 0] == 0).all()
 
 
+@pytest.mark.usefixtures("searches_run_by_python")
 def test_it_stops_when_all_are_finished_and_no_later_than_max_length(make, batch):
     options = {"attention": "luong"}
     model, source = make(options), batch(options)[0]

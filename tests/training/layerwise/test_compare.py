@@ -91,9 +91,10 @@ def test_series(build, data, x, y):
 def test_few_and_wrong_labels_match_hand_example(x, y):
     settings = _Settings(10, 16, "updates", 1.0, 0.0, False)
     task = _task(_Condition("labels", 2), 0, x, y, settings)
-    assert np.bincount(task.y).tolist() == [2, 2, 2]
-    assert len(task.unlabelled) == 48
-    assert task.epochs == 30, "48 samples are 3 steps, 6 are one: 30 steps both times"
+    rows, first = np.unique(task.x, axis=0, return_index=True)
+    assert len(rows) == 6
+    assert np.bincount(task.y[first]).tolist() == [2, 2, 2]
+    assert len(task.x) == len(task.unlabelled) == 48, "repeated, so that an epoch has as many steps"
     np.testing.assert_array_equal(_task(_Condition("labels", 2), 0, x, y, settings).x, task.x)
     task = _task(_Condition("noise", 0.25), 0, x, y, settings)
     assert (task.y != y).sum() == 12

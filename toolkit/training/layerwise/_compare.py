@@ -81,7 +81,7 @@ def compare(
     epochs of ``ceil(N / batch_size)`` steps, in whatever stages they lie. A method of K stages then takes up to K times
     as many gradient steps, each on a part of the network; the table gives steps and seconds. With ``budget="steps"``,
     all stages of a method together take the steps of E epochs, so that each weight is changed less often. (A stage
-    has at least one epoch.) With few labels there are as many steps, hence more epochs.
+    has at least one epoch.) Few labelled samples are repeated until there are N again, so that the steps are as many.
 
     **The intervals** are 95 % intervals of the mean over the seeds (Student's t): they tell what other initial
     weights and orders would give, not what other test samples would.
@@ -186,22 +186,20 @@ def _task(condition: _Condition, seed: int, x: np.ndarray, y: np.ndarray, settin
     if condition.series == "labels":
         order = np.random.default_rng([seed, 1]).permutation(len(x))
         labelled = np.concatenate([order[y[order] == label][: int(condition.value)] for label in np.unique(y)])
+        labelled = np.resize(labelled, len(x))  # over and over, so that an epoch has as many steps as before
     shown = y.copy()
     if condition.series == "noise":
         rng, classes = np.random.default_rng([seed, 2]), int(y.max()) + 1
         wrong = rng.permutation(len(y))[: round(condition.value * len(y))]
         shown[wrong] = (y[wrong] + rng.integers(1, classes, len(wrong))) % classes
-    size = settings.batch_size
-    epochs = round(settings.epochs * -(-len(x) // size) / -(-len(labelled) // size))
     return Task(
         x[labelled],
         shown[labelled],
         x,
-        epochs,
         settings.epochs,
         settings.budget,
         seed,
-        {"batch_size": size, "seed": seed},
+        {"batch_size": settings.batch_size, "seed": seed},
         settings.threshold,
         settings.corruption,
     )

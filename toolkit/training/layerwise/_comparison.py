@@ -138,7 +138,7 @@ class Comparison:
 
         values = list(dict.fromkeys(run["value"] for run in self.runs if run["series"] == name))
         if not values:
-            asked = ", ".join(dict.fromkeys(r["series"] for r in self.runs if r["series"])) or "none"
+            asked = ", ".join(self.series_names) or "none"
             raise InvalidValueError("Comparison.series", f"a series among {asked}", repr(name))
         plain = {"labels": np.inf, "noise": 0.0}.get(name)
         rows = []
@@ -151,6 +151,11 @@ class Comparison:
                 half = float(interval_half_width(accuracy))
                 rows.append({"method": method, name: value, "accuracy": np.mean(accuracy), "±": half})
         return pd.DataFrame(rows).set_index(["method", name])
+
+    @property
+    def series_names(self) -> list[str]:
+        """The series that were asked for."""
+        return list(dict.fromkeys(run["series"] for run in self.runs if run["series"]))
 
     def to_csv(self, path: str | Path) -> Path:
         """Writes all runs."""

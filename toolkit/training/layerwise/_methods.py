@@ -43,7 +43,7 @@ class Task:
     Attributes:
         x, y: samples with labels.
         unlabelled: all samples, those without labels included.
-        epochs: E over the labelled samples, and ``unlabelled_epochs`` the same number of steps over the others.
+        epochs: E.
         budget: "updates" or "steps", see ``compare``.
         seed: of orders and temporary heads.
         fit_options: of ``training.fit``.
@@ -55,17 +55,15 @@ class Task:
     y: np.ndarray
     unlabelled: np.ndarray
     epochs: int
-    unlabelled_epochs: int
     budget: str
     seed: int
     fit_options: dict[str, Any]
     threshold: float
     corruption: float
 
-    def share(self, part: float, stages: int = 1, epochs: int | None = None) -> int:
+    def share(self, part: float, stages: int = 1) -> int:
         """The epochs of each of ``stages`` stages that together have ``part`` of the budget."""
-        epochs = self.epochs if epochs is None else epochs
-        return max(1, round(part * epochs / (stages if self.budget == "steps" else 1)))
+        return max(1, round(part * self.epochs / (stages if self.budget == "steps" else 1)))
 
 
 class Workplace:
@@ -158,7 +156,7 @@ def _autoencoders(place: Workplace, task: Task) -> Trained:
         task.x,
         task.y,
         unlabelled=task.unlabelled,
-        epochs=task.share(0.5, stages, task.unlabelled_epochs),
+        epochs=task.share(0.5, stages),
         head_epochs=task.share(0.5, stages),
         fine_tune_epochs=task.share(0.5),
         corruption=task.corruption,

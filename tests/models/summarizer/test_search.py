@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.models.summarizer import _search, beam_search, greedy_search
 
 START, END, FIRST = 2, 3, 4
@@ -198,3 +199,9 @@ def test_compiled_once_for_batches_of_any_size(make, batch):
 def test_search_errors(make, error, arguments, message):
     with pytest.raises(error, match=message):
         beam_search(make({}), **{"source": [[1, 2]], **arguments})
+
+
+def test_other_models_errors():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="other")
+    with pytest.raises(UnsupportedError, match="'other' without decoder, embedding, encoder, probabilities"):
+        greedy_search(model, [[1, 2]])

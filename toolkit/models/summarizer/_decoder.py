@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from toolkit.errors import UnsupportedError
+
 
 class Memory(NamedTuple):
     """What is known of N sources while their targets are written; computed once.
@@ -47,10 +49,17 @@ class Decoder:
 
     Args:
         model: made by ``encoder_decoder``, or loaded from a file.
+
+    Raises:
+        UnsupportedError: the model has not the layers of one.
     """
 
     def __init__(self, model: keras.Model) -> None:
-        layers = {layer.name: layer for layer in model.layers}
+        layers = {layer.name: layer for layer in getattr(model, "layers", ())}
+        missing = {"embedding", "encoder", "decoder", "probabilities"} - layers.keys()
+        if missing:
+            received = f"{getattr(model, 'name', model)!r} without {', '.join(sorted(missing))}"
+            raise UnsupportedError("a search", "a model made by encoder_decoder", received)
         self._known = layers.get("known_tokens", lambda ids: ids)
         self._embedding, self._encoder, self._decoder = (layers[n] for n in ("embedding", "encoder", "decoder"))
         self._attention, self._query = layers.get("attention"), layers.get("attention_query")

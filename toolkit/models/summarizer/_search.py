@@ -57,6 +57,7 @@ def greedy_search(
     Raises:
         ShapeError: ``source`` is not ``(N, S)``.
         InvalidValueError: an option is out of range.
+        UnsupportedError: ``model`` is no encoder-decoder.
     """
     source = _checked("greedy_search", source, max_length)
     key = ("greedy", max_length, start, end, tuple(forbidden))
@@ -92,6 +93,7 @@ def beam_search(
     Raises:
         ShapeError: ``source`` is not ``(N, S)``.
         InvalidValueError: an option is out of range.
+        UnsupportedError: ``model`` is no encoder-decoder.
 
     Source: Sutskever, Vinyals, Le (2014), arXiv:1409.3215; the length: Wu et al. (2016), arXiv:1609.08144.
     """

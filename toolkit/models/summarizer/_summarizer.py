@@ -19,6 +19,7 @@ from toolkit.models.summarizer._network import encoder_decoder
 from toolkit.models.summarizer._rouge import rouge
 from toolkit.models.summarizer._search import Written, beam_search, greedy_search
 from toolkit.models.summarizer._vocabulary import PADDING, START, UNKNOWN, Encoded, Vocabulary, shifted
+from toolkit.training._progress import Shown
 
 _BATCH = 64  # texts that are decoded together
 _LONGEST_SOURCE, _LONGEST_SUMMARY = 400, 100
@@ -215,11 +216,14 @@ class Summarizer(BaseEstimator):
         check_is_fitted(self, "model_")
         one = isinstance(texts, str)
         texts = _texts([texts] if one else texts, "texts")
+        batches = [texts[k : k + _BATCH] for k in range(0, len(texts), _BATCH)]
         summaries = []
-        for first in range(0, len(texts), _BATCH):
-            source = self._encode(texts[first : first + _BATCH])
-            for ids, unknown in zip(self._search(source.ids).tokens, source.unknown):
-                summaries.append(self.vocabulary_.join(self.vocabulary_.decode(ids, unknown)))
+        with Shown(len(batches), 0, self.verbose, what="batch") as shown:
+            for k, batch in enumerate(batches):
+                source = self._encode(batch)
+                for ids, unknown in zip(self._search(source.ids).tokens, source.unknown):
+                    summaries.append(self.vocabulary_.join(self.vocabulary_.decode(ids, unknown)))
+                shown.step(k, 1, 1, {})
         return summaries[0] if one else np.array(summaries, dtype=object)
 
     predict = summarize

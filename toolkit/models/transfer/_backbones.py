@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from toolkit.models.transfer._efficientnet_lite import efficientnet_lite0
 from toolkit.models.transfer._preprocessing import convention_of
 from toolkit.models.transfer._published import FILES, imagenet_weights
 from toolkit.models.transfer._resnet import resnet18
+from toolkit.models.transfer._stages import graph_layers
 
 _OURS = {"resnet18": resnet18, "efficientnet_lite0": efficientnet_lite0}
 _LACK_CHECKSUM = ("MobileNet", "MobileNetV2")
@@ -53,8 +55,9 @@ def backbone(
         if weights is not None:
             raise InvalidValueError("transfer.backbone", "weights=None for a network that has its own", repr(weights))
         model = network if isinstance(network, keras.Model) else _load_model(Path(network))
-        _require_shape(model, input_shape)
-        return until_features(model), "none"
+        body = until_features(model)
+        _require_shape(body, input_shape)
+        return body, "none"
     if network in _OURS:
         return until_features(_ours(network, input_shape, weights, seed)), convention_of(network)
     return _of_keras(network, tuple(input_shape or (224, 224, 3)), weights), convention_of(network)
@@ -67,17 +70,13 @@ def until_features(model: keras.Model) -> keras.Model:
         UnsupportedError: the model is not built from layers, or its end is no single chain.
     """
     where = f"transfer: network {model.name!r}"
-    if not hasattr(model, "operations") or not model.built or len(model.outputs) != 1 or len(model.inputs) != 1:
-        remedy = "Build it with keras.Model(inputs, outputs) or keras.Sequential."
-        raise UnsupportedError(
-            where, "a built functional or Sequential model of one input and output", "another", remedy
-        )
-    *_, last = [layer for layer in model.operations if isinstance(layer, keras.Layer) and layer.weights] or [None]
-    if last is None or isinstance(last, keras.Model):
-        raise UnsupportedError(where, "a layer with weights at the end", "none")
+    weighted = [layer for layer in graph_layers(model, where) if layer.weights]
+    if len(model.outputs) != 1 or len(model.inputs) != 1 or not weighted:
+        raise UnsupportedError(where, "a network with one input, one output and weights", "another")
+    last = weighted[-1]
     # A convolutional network without a classifier ends in what it is wanted for.
-    keeps_map = len(model.output.shape) == 4
-    features = model.output if keeps_map else last.input
+    keeps_map = len(model.outputs[0].shape) == 4
+    features = model.outputs[0] if keeps_map else last.input
     makers = {id(layer.output): layer for layer in model.layers if isinstance(layer.output, keras.KerasTensor)}
     while isinstance(layer := makers.get(id(features)), keras.layers.Dropout):
         features = layer.input
@@ -144,8 +143,11 @@ def _with_weights(model: keras.Model, weights: str | os.PathLike[str] | keras.Mo
     if not path.is_file():
         raise DataError(where, "'imagenet', a model, or an existing file", f"nothing there: {path.name}")
     try:
-        model.load_weights(path)
-    except _UNREADABLE as error:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that it finds nothing for, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (*_UNREADABLE, UserWarning) as error:
         reason = str(error).strip().splitlines()
         raise DataError(
             where,
@@ -179,7 +181,7 @@ def _load_model(path: Path) -> keras.Model:
 
 
 def _require_shape(model: keras.Model, input_shape: Sequence[int] | None) -> None:
-    shape = tuple(model.input_shape[1:]) if isinstance(model.input_shape, tuple) else None
+    shape = tuple(model.input_shape[1:])
     if input_shape is not None and shape != tuple(input_shape):
         remedy = "Leave input_shape out, or let image_size= bring the images to its size."
         raise ShapeError(f"transfer: network {model.name!r}", f"input_shape={shape}", f"{tuple(input_shape)}", remedy)

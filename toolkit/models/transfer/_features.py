@@ -23,7 +23,7 @@ def split_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     rows = [layer for layer in layers[layers.index(last_of_body) :] if len(getattr(layer.output, "shape", ())) == 2]
     if last_of_body is None or len(rows) < 2:
         raise ShapeError(where, "a network that pools its feature maps into one row, then a head", "another")
-    body = keras.Model(model.inputs, rows[0].output)
+    body = keras.Model(model.inputs[0], rows[0].output)
     inner = keras.Input(rows[0].output.shape[1:], dtype=rows[0].output.dtype, name="features")
     x = inner
     for layer in rows[1:]:
@@ -76,4 +76,5 @@ def computed(body: keras.Model, x: np.ndarray, batch_size: int, verbose: bool | 
 
 def draws_at_random(layer: keras.Layer) -> bool:
     """Whether the layer changes its outputs at random in training: dropout, noise, augmentation."""
-    return hasattr(layer, "seed_generator") and getattr(layer, "rate", 1) != 0
+    generators = [value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)]
+    return bool(generators) and getattr(layer, "rate", 1) != 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from toolkit.errors import InvalidValueError, UnsupportedError
+from toolkit.errors import CallOrderError, InvalidValueError, UnsupportedError
 from toolkit.models.transfer._stages import require_stage, stages
 
 DECAY = 2.6
@@ -29,7 +29,7 @@ def stage_rates(
 
     Args:
         optimizer: an optimiser or Keras's name of one; a copy of it is used.
-        model: the model whose stages are meant.
+        model: the model whose stages are meant, frozen as it shall be trained: first ``freeze_until``, then this.
         factors: instead of ``decay``, the factor of :math:`\eta` for each stage, e.g. ``{"stage4": 0.1}``; stages that
             are not named have 1.
         decay: at least 1; 1 teaches all stages at the same pace.
@@ -59,14 +59,9 @@ def stage_rates(
     if optimizer.weight_decay:
         remedy = "Give the layers an L2 kernel_regularizer instead."
         raise UnsupportedError(where, "an optimiser without weight_decay", repr(optimizer.weight_decay), remedy)
-    by_path = {
-        weight.path: float(factors[name])
-        for name, layers in found.items()
-        if name in factors
-        for layer in layers
-        for weight in layer.weights
-    }
-    return StageRates(optimizer, by_path)
+    stage_of = {id(weight): name for name, layers in found.items() for layer in layers for weight in layer.weights}
+    learning = [float(factors.get(stage_of.get(id(weight)), 1.0)) for weight in model.trainable_variables]
+    return StageRates(optimizer, learning)
 
 
 @keras.saving.register_keras_serializable("layer_by_layer")
@@ -78,30 +73,40 @@ class StageRates(keras.optimizers.Optimizer):
 
     Args:
         inner_optimizer: does the updates; a copy of it is used.
-        factors: path of a variable → its factor; others have 1.
+        factors: one for each variable that learns, in the model's order.
         name: the optimiser's name.
     """
 
     def __init__(
-        self, inner_optimizer: keras.optimizers.Optimizer, factors: Mapping[str, float], name: str | None = None
+        self, inner_optimizer: keras.optimizers.Optimizer, factors: Sequence[float], name: str | None = None
     ) -> None:
         super().__init__(learning_rate=0.0, name=name)  # never used: learning_rate is the inner optimiser's
-        self.factors = dict(factors)
+        self.factors = list(factors)
         # A copy of its own, since its step is replaced: wrapped twice, rates would be multiplied twice.
         inner = type(inner_optimizer).from_config(inner_optimizer.get_config())
         update_step = inner.update_step
 
         def scaled_step(gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
             # Keras hands over TensorFlow's variable, which has no path; the optimiser knows its place in the list.
-            factor = self.factor_by_index[inner._get_variable_index(variable)]
+            factor = self.factors[inner._get_variable_index(variable)]
             update_step(gradient, variable, learning_rate * factor)
 
         inner.update_step = scaled_step
         self.inner_optimizer = inner
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Makes the moments of the inner optimiser."""
-        self.factor_by_index = [self.factors.get(variable.path, 1.0) for variable in variables]
+        """Makes the moments of the inner optimiser.
+
+        Raises:
+            CallOrderError: other variables learn than did when the factors were made.
+        """
+        if len(variables) != len(self.factors):
+            raise CallOrderError(
+                "transfer.stage_rates",
+                f"the {len(self.factors)} variables that learned when it was called",
+                f"{len(variables)}",
+                "First freeze_until, then stage_rates, then compile.",
+            )
         self.inner_optimizer.build(variables)
         super().build(variables)
 

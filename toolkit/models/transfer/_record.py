@@ -86,14 +86,7 @@ class FineTuning:
         epoch = 0
         for step in self.steps:
             ax.axvline(epoch + 0.5, color="grey", linestyle=":")
-            ax.annotate(
-                step.stage,
-                (epoch + 0.5, 1),
-                (3, -10),
-                "data",
-                textcoords="offset points",
-                xycoords=("data", "axes fraction"),
-            )
+            ax.text(epoch + 0.5, 0.97, f" {step.stage}", va="top", transform=ax.get_xaxis_transform())
             epoch += step.history.epochs
         return ax
 

@@ -85,12 +85,13 @@ def require_stage(stage: str, names: list[str], where: str) -> None:
 
 def graph_layers(model: keras.Model, where: str) -> Iterator[keras.Layer]:
     """The layers of a model, in the order of computation, inner models taken apart."""
-    if not isinstance(model, keras.Model) or not model.built or not hasattr(model, "operations"):
+    is_graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
+    if not (isinstance(model, keras.Model) and model.built and is_graph):
+        kind = "a subclassed one" if not is_graph else "one that is not built"
+        kind = kind if isinstance(model, keras.Model) else type(model).__name__
         remedy = "Build it from layers with keras.Model(inputs, outputs) or keras.Sequential."
-        kind = "one that is not built" if isinstance(model, keras.Model) else type(model).__name__
-        kind = "a subclassed one" if isinstance(model, keras.Model) and model.built else kind
         raise UnsupportedError(where, "a built functional or Sequential Keras model", kind, remedy)
-    for operation in model.operations:
+    for operation in model.layers if isinstance(model, keras.Sequential) else model.operations:
         if isinstance(operation, keras.Model):
             yield from graph_layers(operation, where)
         elif isinstance(operation, keras.Layer):

@@ -173,6 +173,8 @@ class _Machine:
                 self.stack = []
             case "TUPLE":
                 self._back().append(tuple(stack))
+            case "APPEND":
+                stack[-2].append(stack.pop())
             case "APPENDS":
                 self._back()[-1].extend(stack)
             case "SETITEM":

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.models import transfer
+
+
+@pytest.fixture
+def model(plain):
+    return transfer.transfer_model(plain, 3, pixels="unit", dropout=0.3, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def eager():
+    """Compiling would take more time than all the steps."""
+    tf.config.run_functions_eagerly(True)
+    tf.data.experimental.enable_debug_mode()
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+def test_stage_after_stage(model, images):
+    before = {w.path: w.numpy() for w in model.weights}
+    record = transfer.fine_tune(model, *images, unfreeze=("head", "stage3"), epochs=(2, 1), decay=2, verbose=False)
+    assert [step.stage for step in record.steps] == ["head", "stage3"]
+    head, third = 5 * 3 + 3, 9 * 4 * 5 + 5
+    assert [step.trainable_parameters for step in record.steps] == [head, head + third]
+    assert record.steps[1].learning_rates == {"stage3": 0.0005, "head": 0.001}
+    assert [len(values) for values in record.history.values()] == [3, 3]
+    assert record.frame()["cached"].tolist() == [True, False]
+    changed = {w.path.split("/")[0] for w in model.weights if (w.numpy() != before[w.path]).any()}
+    assert changed == {"third", "probabilities"}
+
+
+def test_all_stages_by_default(model, images):
+    record = transfer.fine_tune(model, *images, epochs=1, verbose=False)
+    assert [step.stage for step in record.steps] == ["head", "stage3", "stage2", "stage1"]
+    assert record.steps[-1].trainable_parameters == model.count_params()
+
+
+def test_cached_features_give_the_same_result(model, images):
+    start, results = model.get_weights(), []
+    for cached in (True, False):
+        model.set_weights(start)
+        model.get_layer("head_dropout").seed_generator.state.assign([7, 0])
+        options = {"unfreeze": ("head",), "epochs": 3, "batch_size": 5, "validation_data": images, "verbose": False}
+        record = transfer.fine_tune(model, *images, cache_features=cached, **options)
+        assert record.steps[0].cached == cached
+        results.append((model.get_weights(), record.history))
+    for a, b in zip(results[0][0], results[1][0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    for name, values in results[0][1].items():
+        np.testing.assert_allclose(values, results[1][1][name], rtol=1e-5)
+
+
+def test_nothing_is_cached_where_the_frozen_part_draws_at_random(images):
+    layers = [
+        keras.Input((16, 16, 3)),
+        keras.layers.RandomFlip("horizontal"),
+        keras.layers.Conv2D(2, 3, name="kernels"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3, "softmax"),
+    ]
+    model = keras.Sequential(layers)
+    record = transfer.fine_tune(model, *images, unfreeze=("head",), epochs=1, verbose=False)
+    assert not record.steps[0].cached
+
+
+def test_goes_on_from_a_checkpoint(model, plain, images, tmp_path):
+    options = {"epochs": 2, "unfreeze": ("head", "stage3"), "verbose": False, "seed": 3}
+    transfer.fine_tune(model, *images, checkpoint=tmp_path / "run", **options)
+    again = transfer.transfer_model(plain, 3, pixels="unit", dropout=0.3, seed=0)
+    record = transfer.fine_tune(again, *images, checkpoint=tmp_path / "run", **options)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"1_head", "2_stage3"}
+    assert len(record.steps) == 2
+    for w, b in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(w, b)
+
+
+def test_learns(images):
+    """Classes that differ in colour: a linear head on random frozen features is enough."""
+    x = np.zeros((30, 16, 16, 3), np.uint8)
+    y = np.arange(30) % 3
+    x[np.arange(30), :, :, y] = 200
+    keras.utils.set_random_seed(0)
+    body = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(8, 3, activation="relu", name="kernels"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2),
+        ]
+    )
+    model = transfer.transfer_model(body, 3, pixels="unit", seed=0)
+    record = transfer.fine_tune(model, x, y, unfreeze=("head",), epochs=40, learning_rate=0.1, verbose=False)
+    assert record.history["accuracy"][-1] == 1.0
+
+
+def test_plot_marks_the_steps(model, images):
+    record = transfer.fine_tune(
+        model, *images, unfreeze=("head", "stage3"), epochs=1, validation_data=images, verbose=False
+    )
+    ax = record.plot(measure="accuracy")
+    assert {text.get_text().strip() for text in ax.texts} >= {"head", "stage3"}
+    with pytest.raises(InvalidValueError, match="loss"):
+        record.plot(measure="recall")
+    assert "head: <History" in repr(record)
+
+
+def test_features_errors(model, images):
+    with pytest.raises(ShapeError, match=r"images \(N, 16, 16, 3\), received \(16, 16, 16, 2\)"):
+        transfer.features(model, images[0][..., :2])
+    with pytest.raises(InvalidValueError, match="batch_size"):
+        transfer.features(model, images[0], batch_size=0)
+
+
+def test_fine_tune_errors(model, images):
+    for wrong in ((), "head"):
+        with pytest.raises(InvalidValueError, match="a sequence of stages: stage1, stage2, stage3, head"):
+            transfer.fine_tune(model, *images, unfreeze=wrong)
+    with pytest.raises(InvalidValueError, match="'stage4'"):
+        transfer.fine_tune(model, *images, unfreeze=("head", "stage4"))
+    with pytest.raises(InvalidValueError, match="one number, or 2 for epochs, received 3"):
+        transfer.fine_tune(model, *images, unfreeze=("head", "stage3"), epochs=(1, 2, 3))

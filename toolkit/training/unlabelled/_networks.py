@@ -128,8 +128,11 @@ def image_discriminator(
     seed: int | None = None,
     name: str = "discriminator",
 ) -> keras.Sequential:
-    """Images ``(N, H, W, C)`` → two convolutions of stride 2 with leaky ReLU and dropout → one logit, ``(N, 1)``."""
-    stack: list[keras.Layer] = [keras.Input(tuple(input_shape))]
+    """Images ``(N, H, W, C)`` in [0, 1] → two convolutions of stride 2 with leaky ReLU and dropout → a logit ``(N, 1)``.
+
+    The values are stretched to −1 … 1 first: a black background is then something to be seen, and not 0.
+    """
+    stack: list[keras.Layer] = [keras.Input(tuple(input_shape)), layers.Rescaling(2.0, offset=-1.0, name="stretched")]
     for k, count in enumerate((filters, 2 * filters)):
         options = {"strides": 2, "padding": "same", "kernel_initializer": _he(seed, k)}
         stack += [layers.Conv2D(count, 4, name=f"convolution_{k + 1}", **options)]

@@ -28,7 +28,7 @@ def healthy(name: str, *, eager: bool = True) -> Healthy:
     # Eager steps: a few of them take less time than to build a graph.
     keras.utils.set_random_seed(3)
     model, x, y, loss = MODELS[name](np.random.default_rng(3))
-    model.compile(optimizer=keras.optimizers.Adam(0.003), loss=loss, run_eagerly=eager)
+    model.compile(optimizer=keras.optimizers.Adam(0.003), loss=loss, run_eagerly=eager, jit_compile=False)
     return Healthy(model, x, y)
 
 

@@ -94,3 +94,5 @@ def test_view_errors(bars):
         unlabelled.RandomView(noise=-0.1)
     with pytest.raises(ShapeError, match=r"images \(N, H, W, C\)"):
         unlabelled.RandomView()(bars[..., 0])
+    with pytest.raises(RuntimeError, match=r"floats in \[0, 1\], received uint8"):  # Keras wraps what `call` raises
+        unlabelled.RandomView()((255 * bars).astype("uint8"))

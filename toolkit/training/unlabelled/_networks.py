@@ -128,7 +128,7 @@ def image_discriminator(
     seed: int | None = None,
     name: str = "discriminator",
 ) -> keras.Sequential:
-    """Images ``(N, H, W, C)`` in [0, 1] → two convolutions of stride 2 with leaky ReLU and dropout → a logit ``(N, 1)``.
+    """``x (N, H, W, C)`` in [0, 1] → two convolutions of stride 2, leaky ReLU and dropout → one logit, ``(N, 1)``.
 
     The values are stretched to −1 … 1 first: a black background is then something to be seen, and not 0.
     """

@@ -62,6 +62,9 @@ class RandomView(keras.layers.Layer):
 
     def call(self, images: tf.Tensor) -> tf.Tensor:
         """One view of each image."""
+        if not images.dtype.is_floating:
+            remedy = "Divide bytes by 255 first."
+            raise InvalidValueError("RandomView", "images of floats in [0, 1]", images.dtype.name, remedy)
         views = self._moved(images)
         if self.strengths["cutout"]:
             views = views * self._square(images)

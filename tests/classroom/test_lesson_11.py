@@ -1,0 +1,134 @@
+"""The exercises of lesson 11: right answers in other words, and the mistakes as learners write them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from toolkit import scratch
+from toolkit.classroom import check, exercises
+from toolkit.classroom.lesson_11 import Training
+
+
+def reference(number):
+    return next(exercise.reference for exercise in exercises("11") if exercise.id == number)
+
+
+def residual_by_rows(x, W1, W2, dy):
+    dx = dy.copy()
+    for n in range(len(x)):
+        open_units = x[n] @ W1 > 0
+        dx[n] += W1[:, open_units] @ (W2[open_units] @ dy[n])
+    return dx
+
+
+def parameters_by_model():
+    from toolkit.models import transfer
+
+    model = transfer.resnet18((32, 32, 3))
+    block = [layer for layer in model.layers if layer.name.startswith("stage2_block1_")]
+    return sum(int(np.prod(w.shape)) for layer in block for w in layer.trainable_weights)
+
+
+def rates_in_a_loop(rate, stages, decay):
+    rates = [rate]
+    for _ in range(stages - 1):
+        rates.insert(0, rates[0] / decay)
+    return rates
+
+
+def norm_by_scratch(x, gamma, beta, mean, var):
+    layer = scratch.BatchNormalization(epsilon=1e-5)
+    layer.build((x.shape[1],), dtype="float64")
+    layer.params["gamma"][...], layer.params["beta"][...] = gamma, beta
+    layer.non_trainable["moving_mean"][...], layer.non_trainable["moving_variance"][...] = mean, var
+    return layer.forward(x), mean, var
+
+
+def freeze_with_items(model):
+    for name in model.trainable:
+        model.trainable[name] = name == "head"
+    model.compile()
+    return model.fit()
+
+
+RIGHT = [
+    ("11.1", residual_by_rows),
+    ("11.2", parameters_by_model),
+    ("11.3", rates_in_a_loop),
+    ("11.4", lambda x: 255 * x / 127.5 - 1),
+    ("11.5", norm_by_scratch),
+    ("11.6", freeze_with_items),
+]
+
+
+def frozen_after_compiling(model):
+    model.compile()
+    for name in model.trainable:
+        model.trainable[name] = name == "head"
+    return model.fit()
+
+
+def norm_of_the_batch(x, gamma, beta, mean, var):
+    z = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)
+    return z * gamma + beta, mean, var
+
+
+WRONG = [
+    ("11.1", lambda x, W1, W2, dy: residual_by_rows(x, W1, W2, dy) - dy, "shortcut forgotten"),
+    ("11.1", lambda x, W1, W2, dy: dy + dy @ (W1 @ W2).T, "ReLU forgotten"),
+    ("11.2", lambda: 221_184 + 8_192, "normalisations forgotten"),
+    ("11.2", lambda: 230_144 + 3 * 2 * 128, "moving averages counted"),
+    ("11.3", lambda rate, stages, decay: rates_in_a_loop(rate, stages, decay)[::-1], "the wrong way round"),
+    ("11.3", lambda rate, stages, decay: [rate] * stages, "all alike"),
+    ("11.4", lambda x: (x - 127.5) / 127.5, "still scaled twice"),
+    ("11.4", lambda x: x * 255.0, "in [0, 255]"),
+    ("11.5", norm_of_the_batch, "averages kept, batch used"),
+    ("11.6", frozen_after_compiling, "compiled before freezing"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    verdict = check(number, answer() if number == "11.2" else answer)
+    assert verdict.state == "right", verdict
+
+
+@pytest.mark.parametrize(("number", "answer", "misconception"), WRONG)
+def test_mistakes_are_recognised(number, answer, misconception):
+    verdict = check(number, answer() if number == "11.2" else answer)
+    assert verdict.state == "wrong"
+    assert verdict.misconception == misconception
+    assert verdict.hint
+
+
+@pytest.mark.parametrize("number", ["11.1", "11.3", "11.4", "11.5", "11.6"])
+def test_unanswered_is_not_wrong(number):
+    assert check(number, lambda *arguments: ...).state == "not answered yet"
+
+
+def test_residual_block_gradient():
+    rng = np.random.default_rng(0)
+    x, W1, W2, dy = rng.standard_normal((4, 3, 3))
+    numeric = scratch.numerical_gradient(lambda x: ((x + np.maximum(x @ W1, 0) @ W2) * dy).sum(), x)
+    scratch.compare_gradients(reference("11.1")(x, W1, W2, dy), numeric)
+
+
+def test_training_looks_when_it_is_compiled():
+    """As Keras does, which is held here as well."""
+    import keras
+
+    small = Training(("body", "head"))
+    small.compile()
+    small.trainable["body"] = False
+    assert small.fit() == {"body": True, "head": True}
+    with pytest.raises(RuntimeError, match="compile"):
+        Training(("body",)).fit()
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="body"), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((1, 2)), np.ones((1, 1)))
+    model.get_layer("body").trainable = False
+    before = model.get_layer("body").get_weights()[0]
+    model.train_on_batch(np.ones((1, 2)), 5 * np.ones((1, 1)))
+    assert (model.get_layer("body").get_weights()[0] != before).any()

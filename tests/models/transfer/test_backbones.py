@@ -29,25 +29,28 @@ def test_weights_of_a_model_or_its_file(tmp_path):
     trained = transfer.resnet18(seed=1)
     trained.save_weights(tmp_path / "trained.weights.h5")
     for weights in (trained, tmp_path / "trained.weights.h5"):
-        body, _ = transfer.backbone("resnet18", weights=weights)
+        body, _ = transfer.backbone("resnet18", (32, 32, 3), weights=weights)
         np.testing.assert_array_equal(body.get_weights()[-1], trained.get_weights()[-3])
 
 
-def test_efficientnet_mends_the_published_deviations(tmp_path, monkeypatch):
-    """The file has deviations for variances; Keras, which knows when it downloads, is the reference."""
+def test_efficientnet_mends_the_published_deviations_matches_keras(tmp_path, monkeypatch):
+    """The file has deviations for variances. Keras, which knows when it downloads, divides once more."""
     from keras.src.utils import file_utils
 
-    deviation = np.array((0.229, 0.224, 0.225))
-    keras.utils.set_random_seed(0)
-    model = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(32, 32, 3))
-    (norm,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Normalization)]
-    norm.set_weights([np.array((0.485, 0.456, 0.406)), deviation, *norm.get_weights()[2:]])
-    model.save_weights(tmp_path / "published.weights.h5")
-    monkeypatch.setattr(file_utils, "get_file", lambda *_, **__: str(tmp_path / "published.weights.h5"))
+    monkeypatch.setattr(file_utils, "get_file", lambda *_, **__: "published.h5")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_, **__: None)
+    theirs = keras.applications.EfficientNetB0(include_top=False, weights="imagenet", input_shape=(32, 32, 3))
+    monkeypatch.undo()
+    (norm,) = [layer for layer in theirs.layers if isinstance(layer, keras.layers.Normalization)]
+    norm.set_weights([np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225)), *norm.get_weights()[2:]])
+    norm.finalize_state()
+    theirs.save_weights(tmp_path / "published.weights.h5")
     ours, _ = transfer.backbone("EfficientNetB0", (32, 32, 3), weights=tmp_path / "published.weights.h5")
     x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("float32")
-    prepared = keras.Model(ours.input, ours.get_layer("stem_conv_pad").input)(x).numpy()
-    np.testing.assert_allclose(prepared, (x / 255 - (0.485, 0.456, 0.406)) / deviation, rtol=1e-4, atol=1e-4)
+    prepared = [keras.Model(m.input, m.get_layer("stem_conv_pad").input)(x).numpy() for m in (ours, theirs)]
+    np.testing.assert_allclose(*prepared, rtol=1e-4, atol=1e-5)
+    kernels = [m.get_layer("top_conv").get_weights()[0] for m in (ours, theirs)]
+    np.testing.assert_array_equal(*kernels)
 
 
 def test_local_weights_of_mobilenet_v2(shared_data):
@@ -67,7 +70,7 @@ def test_backbone_errors(plain, tmp_path):
     with pytest.raises(InvalidValueError, match="weights=None for a network that has its own"):
         transfer.backbone(plain, weights="imagenet")
     with pytest.raises(DataError, match=r"nothing there: none\.h5"):
-        transfer.backbone("VGG16", (32, 32, 3), weights=tmp_path / "none.h5")
+        transfer.backbone("NASNetLarge", (32, 32, 3), weights=tmp_path / "none.h5")
     (tmp_path / "damaged.weights.h5").write_bytes(b"no weights at all")
     with pytest.raises(DataError, match="damaged"):
         transfer.backbone("MobileNetV3Small", (32, 32, 3), weights=tmp_path / "damaged.weights.h5")

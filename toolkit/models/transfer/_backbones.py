@@ -58,6 +58,9 @@ def backbone(
         body = until_features(model)
         _require_shape(body, input_shape)
         return body, "none"
+    if isinstance(weights, str | os.PathLike) and weights != "imagenet" and not Path(weights).is_file():
+        where, name = f"transfer: weights of {network}", Path(weights).name
+        raise DataError(where, "'imagenet', a model, or an existing file", f"nothing there: {name}")
     if network in _OURS:
         return until_features(_ours(network, input_shape, weights, seed)), convention_of(network)
     return _of_keras(network, tuple(input_shape or (224, 224, 3)), weights), convention_of(network)
@@ -140,8 +143,6 @@ def _with_weights(model: keras.Model, weights: str | os.PathLike[str] | keras.Mo
         model.set_weights(weights.get_weights())
         return model
     path = Path(weights)
-    if not path.is_file():
-        raise DataError(where, "'imagenet', a model, or an existing file", f"nothing there: {path.name}")
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that it finds nothing for, and leaves them random.

@@ -86,6 +86,7 @@ def test_adam_matches_hand_example():
     assert [sub.title for sub in step.substeps] == titles
     assert list(step.substeps[0].tensors) == ["beta_1", "g", "m", "m_new"]
     assert "Adam, step 1, alpha = 0.5" in str(t.update())
+    assert "step: w' = w - α_t m'/(√(v') + ε)" in str(t.update())
 
 
 def test_clipping_is_a_line_of_its_own():

@@ -16,6 +16,7 @@ from toolkit.scratch._sparse_gradient import SparseGradient
 from toolkit.xray._capture import Weight
 from toolkit.xray._state import array_of, read
 from toolkit.xray._update_rules import Line, Rule, rule_of
+from toolkit.xray.views._plain import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,8 @@ class Update:
             f", {name} = {value:g}" for name, value in (self.rule.constants if self.rule else {}).items()
         )
         lines = [f"{self.kind}, step {self.step}{constants}{', ' + self.clipping if self.clipping else ''}"]
-        lines += [f"  {line.title}: {line.equation}" for line in (self.rule.lines_for(True) if self.rule else ())]
+        rule = self.rule.lines_for(True) if self.rule else ()
+        lines += [f"  {line.title}: {plain(line.equation)}" for line in rule]
         for w in self.weights:
             change = np.linalg.norm((w.after - w.before).astype("float64").ravel())
             gradient = np.linalg.norm(w.gradient.astype("float64").ravel())

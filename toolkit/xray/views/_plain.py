@@ -76,4 +76,4 @@ def _argument(tokens: list[str]) -> str:
 
 
 def _bracketed(text: str) -> str:
-    return text if re.fullmatch(r"\w+|[^\w\s]?\w", text) else f"({text})"
+    return text if re.fullmatch(r"\w+'?|[^\w\s]?\w|√\([^()]*\)", text) else f"({text})"

@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each case, with seeds 0, 1, … (default 3)")
     parser.add_argument("--only", default="", help="part of 'title on data', such as 'CNN' or 'ag_news'")
     args = parser.parse_args()
-    console = Console(width=110)
+    console = Console(width=120)
     table = Table(title=f"Accuracy on the test data, seeds {', '.join(map(str, range(args.seeds)))}")
     for column in ("model", "data", "train", "test", "linear", "mean", "lowest", "highest", "floor", "s a training"):
         table.add_column(column, justify="left" if column in ("model", "data") else "right")

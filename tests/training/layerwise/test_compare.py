@@ -81,7 +81,7 @@ def test_series(build, data, x, y):
     )
     assert found.series("labels").index.tolist() == [("greedy", 2), ("greedy", np.inf)]
     assert found.series("noise").index.tolist() == [("greedy", 0.0), ("greedy", 0.5)]
-    assert found.series("depth").index.tolist() == [("greedy", 2)]
+    assert found.series("depth").index.tolist() == [("greedy", 2), ("greedy", 3)]
     assert found.plot_series("labels").get_xlabel() == "labels a class"
     assert [len(run["layers"]) for run in found.runs if run["series"] == "depth"] == [2]
     with pytest.raises(InvalidValueError, match="a series among labels, depth, noise, received 'width'"):

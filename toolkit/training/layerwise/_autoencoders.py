@@ -146,7 +146,8 @@ def pretrain(
     total = sum(each) + on_top + fine_tuning
     seen = [x if unlabelled is None else unlabelled, x, *(held_out[:1] if held_out else ())]
     stages = Stages(where, epochs=total, options=options, kept=kept, **of_stages)
-    with stages, Features(seen[0], seen[1:], memory_limit=memory_limit, where=where) as features:
+    room = {"batch_size": options["batch_size"], "memory_limit": memory_limit, "where": where}
+    with stages, Features(seen[0], seen[1:], **room) as features:
         for k, block in enumerate(parts.hidden):
             with stages.stage(f"autoencoder {k + 1}: {block.name}") as stage:
                 if k:

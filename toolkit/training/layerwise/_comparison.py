@@ -129,7 +129,8 @@ class Comparison:
         """Accuracy of each method with few labels, with depth or with wrong labels: method and value → mean, ±.
 
         Args:
-            name: "labels", "depth" or "noise". The plain runs stand in it too: as all labels (infinite), or no noise.
+            name: "labels", "depth" or "noise". The plain runs stand in it too: as all labels (infinite), no noise, or
+                the depth that the network has by itself.
 
         Raises:
             InvalidValueError: ``compare`` was not asked for it.
@@ -140,11 +141,11 @@ class Comparison:
         if not values:
             asked = ", ".join(self.series_names) or "none"
             raise InvalidValueError("Comparison.series", f"a series among {asked}", repr(name))
-        plain = {"labels": np.inf, "noise": 0.0}.get(name)
+        plain = {"labels": np.inf, "noise": 0.0, "depth": float(len(self.runs[0]["layers"]))}[name]
         rows = []
         for method in self.methods:
             points = [(value, self._runs(method, name, value)) for value in values]
-            if plain is not None:
+            if plain not in values:
                 points.append((plain, self._runs(method)))
             for value, runs in sorted(points, key=lambda point: point[0]):
                 accuracy = [run["accuracy"] for run in runs]

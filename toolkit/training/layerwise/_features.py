@@ -15,7 +15,7 @@ from toolkit.errors import ShapeError, UnsupportedError
 from toolkit.training._data import Nested
 from toolkit.training.layerwise._chain import Chain
 
-_BATCH = 256  # rows at a time; changes the speed, and the last bits
+_ALIGNMENT = 64  # bytes
 
 
 class Features:
@@ -24,18 +24,20 @@ class Features:
     Args:
         x: the inputs of the model, an array of N rows; each further array of ``others`` is carried along, such as
             the inputs of validation data.
+        batch_size: rows that pass through a block at a time; as many as in training, so that storing takes no more
+            memory than training does.
         memory_limit: bytes; larger outputs are written to a temporary file that is read batch by batch and deleted
             with the next block's.
         where: who asks, for errors.
 
     Attributes:
-        now: for each array its features: an array, or ``[features, mask]``.
+        now: for each array its features: an array, a tensor, or ``[features, mask]``.
         bytes: how much the stored outputs take, and ``on_disk`` whether they lie in a file.
     """
 
-    def __init__(self, x: Nested, others: Sequence[Nested], *, memory_limit: int, where: str) -> None:
+    def __init__(self, x: Nested, others: Sequence[Nested], *, batch_size: int, memory_limit: int, where: str) -> None:
         self.now = [_single(where, array) for array in (x, *others)]
-        self.memory_limit, self.where = memory_limit, where
+        self.batch_size, self.memory_limit, self.where = batch_size, memory_limit, where
         self.bytes, self.on_disk = 0, False
         self._folder: tempfile.TemporaryDirectory | None = None
 
@@ -49,6 +51,11 @@ class Features:
         if self._folder is not None:
             self._folder.cleanup()
 
+    @property
+    def bytes_in_memory(self) -> int:
+        """What the stored outputs take there; on disk they take nothing."""
+        return 0 if self.on_disk else self.bytes
+
     def pass_through(self, layers: Sequence[keras.Layer]) -> None:
         """Replaces the features by the outputs of ``layers`` in inference mode."""
         old = self._folder
@@ -60,14 +67,16 @@ class Features:
             old.cleanup()
 
     def _stored(self, run: Callable, features: Nested, index: int) -> Nested:
-        rows = len(features[0] if isinstance(features, list) else features)
+        rows = int((features[0] if isinstance(features, list) else features).shape[0])
         stored: list[np.ndarray] = []
-        for first in range(0, rows, _BATCH):
-            outputs = [part for part in run(rows_of(features, slice(first, first + _BATCH))) if part is not None]
+        for first in range(0, rows, self.batch_size):
+            some = rows_of(features, slice(first, first + self.batch_size))
+            outputs = [part for part in run(some) if part is not None]
             if not stored:
                 stored = [self._room(rows, part, f"{index} {k}") for k, part in enumerate(outputs)]
             for array, part in zip(stored, outputs):
-                array[first : first + _BATCH] = part.numpy()
+                array[first : first + len(part)] = part.numpy()
+        stored = [array if isinstance(array, np.memmap) else _shared(array) for array in stored]
         return stored if len(stored) > 1 else stored[0]
 
     def _room(self, rows: int, like: tf.Tensor, name: str) -> np.ndarray:
@@ -75,7 +84,7 @@ class Features:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self.bytes += size
         if size <= self.memory_limit:
-            return np.empty(shape, dtype)
+            return _aligned(shape, dtype)
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="toolkit-features-", ignore_cleanup_errors=True)
         self.on_disk = True
@@ -99,12 +108,19 @@ def inference(layers: Sequence[keras.Layer], like: Nested) -> Callable[[Nested],
     return tf.function(run, autograph=False).get_concrete_function(spec)
 
 
-def outputs(layers: Sequence[keras.Layer], x: np.ndarray) -> np.ndarray:
-    """The outputs of ``layers`` for all rows of ``x``, in inference mode."""
-    with Features(x, (), memory_limit=2**62, where="layerwise.outputs") as features:
-        features.pass_through(layers)
-        now = features.now[0]
-        return now[0] if isinstance(now, list) else now
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An empty array that begins where TensorFlow wants its tensors to begin."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+def _shared(array: np.ndarray) -> tf.Tensor:
+    """A tensor on the array's own memory: large outputs are there once, not twice."""
+    if array.dtype.kind != "f" or tf.config.list_physical_devices("GPU"):
+        return tf.convert_to_tensor(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def rows_of(features: Nested, rows: slice) -> Nested:

@@ -132,7 +132,8 @@ def train_greedily(
     (fine_tuning,) = epochs_of(where, fine_tune_epochs, 1, "fine_tune_epochs", least=0)
     held_out = require_pair(where, validation_data)
     stages = Stages(where, epochs=sum(each) + fine_tuning, options=options, kept=kept, **of_stages)
-    with stages, Features(x, [held_out[0]] if held_out else [], memory_limit=memory_limit, where=where) as features:
+    room = {"batch_size": options["batch_size"], "memory_limit": memory_limit, "where": where}
+    with stages, Features(x, [held_out[0]] if held_out else [], **room) as features:
         for k, block in enumerate(parts.hidden):
             frozen = [layer for before in parts.hidden[:k] for layer in before.layers]
             with stages.stage(f"block {k + 1}: {block.name}") as stage, contextlib.ExitStack() as still:

@@ -78,10 +78,10 @@ class Stages:
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """One stage: what happens inside the ``with`` block is measured and recorded as ``name``."""
-        stage = Stage(self, name, len(self.history))
         with Peak() if self.measured else contextlib.nullcontext() as peak:
+            stage = Stage(self, name, len(self.history), peak)
             yield stage
-        record = stage.record(peak)
+        record = stage.record()
         self.history.stages.append(record)
         self._write()
         self.shown.line(_line(record))
@@ -131,17 +131,20 @@ class Stages:
 class Stage:
     """One stage while it runs."""
 
-    def __init__(self, stages: Stages, name: str, index: int) -> None:
-        self.stages, self.name, self.index = stages, name, index
+    def __init__(self, stages: Stages, name: str, index: int, peak: Peak | None) -> None:
+        self.stages, self.name, self.index, self.peak = stages, name, index, peak
         self.feature_seconds, self._features = 0.0, None
         self.gradients: dict[str, float] = {}
         self.trainable = 0
 
     def pass_through(self, features: Features, layers: Sequence[keras.Layer]) -> None:
         """Computes the outputs of ``layers``; the time counts as this stage's."""
-        started = time.perf_counter()
+        started, before = time.perf_counter(), features.bytes_in_memory
         features.pass_through(layers)
         self.feature_seconds += time.perf_counter() - started
+        if self.peak is not None:
+            self.peak.outside = before + features.bytes_in_memory  # both, until all had passed
+            self.peak.hold(features.bytes_in_memory)
         self._features = features
 
     def model(self, make: Callable[[], keras.Model]) -> keras.Model:
@@ -193,9 +196,9 @@ class Stage:
         self.history = History(stopped="learned in one go")
         self.feature_seconds += time.perf_counter() - started
 
-    def record(self, peak: Peak | None) -> StageRecord:
+    def record(self) -> StageRecord:
         """What is known of it in the end."""
-        features = self._features
+        features, peak = self._features, self.peak
         saved = self.stages.saved(self.index, self.name, self.history)
         return saved or StageRecord(
             self.name,

@@ -112,6 +112,36 @@ def test_a_beam_that_holds_everything_finds_the_best(V, length, alpha, seed):
         assert log_p[n].numpy() == pytest.approx(best_log_p)
 
 
+def beam_in_words(table, length, width, alpha):
+    """Beam search as one would explain it: a list of beginnings, each with its log-probability."""
+    beginnings = [((), 0.0)]
+    for _ in range(length):
+        longer = []
+        for way, total in beginnings:
+            if way and way[-1] == END:
+                longer.append((way, total))
+                continue
+            last = way[-1] if way else START
+            longer += [
+                ((*way, k), total + np.log(table[last, k] + 1e-30)) for k in range(len(table)) if k not in (0, START)
+            ]
+        beginnings = sorted(longer, key=lambda pair: -pair[1] / len(pair[0]) ** alpha)[:width]
+    return beginnings[0]
+
+
+@settings(max_examples=12)
+@given(
+    width=st.integers(1, 4), length=st.integers(1, 5), alpha=st.sampled_from([0.0, 0.7, 1.0]), seed=st.integers(0, 999)
+)
+def test_beam_matches_a_list_of_beginnings(width, length, alpha, seed):
+    tables = random_tables(2, 7, seed)
+    tokens, log_p, _ = beam(tables, [[1], [0]], length, width, alpha)
+    for n, kind in enumerate((1, 0)):
+        way, total = beam_in_words(tables[kind], length, width, alpha)
+        assert tuple(token for token in tokens[n].numpy() if token) == way
+        assert log_p[n].numpy() == pytest.approx(total)
+
+
 @settings(max_examples=12)
 @given(
     N=st.integers(1, 4), V=st.integers(5, 9), length=st.integers(1, 6), alpha=st.floats(0, 2), seed=st.integers(0, 999)

@@ -43,7 +43,8 @@ def resnet18(
         classes: the number of classes.
         stem: "imagenet": 7 × 7 convolution of stride 2 and 3 × 3 pooling of stride 2, as in the paper; "cifar": one
             3 × 3 convolution that keeps the size. None takes "cifar" for images below 64 pixels.
-        width: channels of the first stage, 64 in the paper. Time and parameters grow with its square.
+        width: channels of the first stage, 64 in the paper. Time and parameters grow with its square. To train, take
+            multiples of 16: with 8, TensorFlow's convolutions (oneDNN 3, AVX-512) have been seen to crash the process.
         dtype: "float32" or "float64".
         seed: fixes the initial weights; None draws new ones.
         name: the model's name.

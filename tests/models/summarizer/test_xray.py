@@ -7,8 +7,9 @@ import pytest
 from toolkit import xray
 
 
-def test_one_step_verifies(make, batch, variant):
-    model = make(variant)
+@pytest.mark.parametrize("scheduled_sampling", [False, True])
+def test_one_step_verifies(make, batch, variant, scheduled_sampling):
+    model = make(variant, scheduled_sampling=scheduled_sampling)
     source, shifted, target = batch(variant)
     t = xray.trace(model, [source, shifted], target, loss="sparse_categorical_crossentropy", optimizer="adam")
     assert t.verify().worst.error <= 1e-5

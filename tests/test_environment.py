@@ -38,7 +38,7 @@ def test_lock_holds_exact_pins_only():
 
 
 def test_lock_satisfies_the_project_and_its_extras():
-    assert set(PROJECT["optional-dependencies"]) == {"serve", "explain", "distributed", "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {"serve", "explain", "imagenet", "distributed", "dev"}
     for requirement in requirements():
         pin = PINS[canonicalize_name(requirement.name)]
         version = next(iter(pin.specifier)).version

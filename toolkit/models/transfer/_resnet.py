@@ -43,8 +43,7 @@ def resnet18(
         classes: the number of classes.
         stem: "imagenet": 7 × 7 convolution of stride 2 and 3 × 3 pooling of stride 2, as in the paper; "cifar": one
             3 × 3 convolution that keeps the size. None takes "cifar" for images below 64 pixels.
-        width: channels of the first stage, 64 in the paper. Time and parameters grow with its square. To train, take
-            multiples of 16: with 8, TensorFlow's convolutions (oneDNN 3, AVX-512) have been seen to crash the process.
+        width: channels of the first stage, 64 in the paper. Time and parameters grow with its square.
         dtype: "float32" or "float64".
         seed: fixes the initial weights; None draws new ones.
         name: the model's name.
@@ -91,7 +90,10 @@ def _residual_block(
     f = conv.relu(conv.norm(conv(x, filters, 3, stride, f"{name}_conv1"), f"{name}_norm1"), f"{name}_relu1")
     f = conv.norm(conv(f, filters, 3, 1, f"{name}_conv2"), f"{name}_norm2")
     if stride > 1:
-        x = conv.norm(conv(x, filters, 1, stride, f"{name}_shortcut_conv"), f"{name}_shortcut_norm")
+        # Every second pixel, then the 1 × 1 convolution: the same as its stride of 2. TensorFlow's gradient of that one
+        # writes beyond its memory on CPUs with AVX-512 when there are fewer than 16 channels (oneDNN, TensorFlow 2.21).
+        x = keras.layers.MaxPooling2D(1, stride, dtype=conv.dtype, name=f"{name}_shortcut_pick")(x)
+        x = conv.norm(conv(x, filters, 1, 1, f"{name}_shortcut_conv"), f"{name}_shortcut_norm")
     return conv.relu(keras.layers.Add(dtype=conv.dtype, name=f"{name}_add")([f, x]), f"{name}_relu2")
 
 

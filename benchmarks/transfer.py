@@ -21,6 +21,7 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -34,8 +35,8 @@ from toolkit.models import transfer
 
 SOURCE, TARGET = (0, 2, 4, 6, 8), (1, 3, 5, 7, 9)
 # Labels a class → epochs of fine-tuning, epochs from scratch. More data need fewer epochs.
-EPOCHS = {10: (20, 60), 30: (15, 45), 100: (10, 30), 300: (8, 25), 1000: (6, 20)}
-PRETRAINING_EPOCHS, RATE, FINE_TUNING_RATE = 20, 1e-3, 3e-4
+EPOCHS = {10: (20, 60), 30: (16, 40), 100: (8, 20), 300: (6, 16), 1000: (6, 20)}
+PRETRAINING_EPOCHS, RATE, FINE_TUNING_RATE = 12, 1e-3, 3e-4
 
 
 def classes(cifar: data.Dataset, chosen: tuple[int, ...], part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -83,17 +84,24 @@ def interval(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(half)
 
 
-def compare(cifar: data.Dataset, labels: list[int], seeds: int, width: int, console: Console) -> float:
+def compare(
+    cifar: data.Dataset, labels: list[int], seeds: int, width: int, network: Path | None, console: Console
+) -> float:
     """Prints the table; returns the lower end of the margin's interval at the smallest number of labels."""
     began = time.perf_counter()
     source, target = classes(cifar, SOURCE, "train"), classes(cifar, TARGET, "train")
     x_test, y_test = classes(cifar, TARGET, "test")
     learner = Learner(width)
-    learner.run(learner.model.get_weights(), *source, RATE, epochs=PRETRAINING_EPOCHS // 2, batch_size=64)
+    if network is not None and network.is_file():
+        learner.model.load_weights(network)
+    else:
+        learner.run(learner.model.get_weights(), *source, RATE, epochs=PRETRAINING_EPOCHS // 2, batch_size=64)
+        if network is not None:
+            learner.model.save_weights(network)
     trained = learner.model.get_weights()
     known = accuracy(learner.model, *classes(cifar, SOURCE, "test"))
     console.print(
-        f"pre-trained on {len(source[0]):,} images and their mirror images, {PRETRAINING_EPOCHS // 2} epochs: "
+        f"pre-trained on {len(source[0]):,} images and their mirror images: "
         f"{known:.1%} on the source classes' test images, {time.perf_counter() - began:.0f} s"
     )
     features = {
@@ -151,6 +159,9 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[10, 100], help="labels a class, at most 1,000")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--width", type=int, default=16, help="channels of the first stage; 64 is ResNet-18 itself")
+    parser.add_argument(
+        "--network", type=Path, help="FILE.weights.h5 to keep the pre-trained network in, or to take it from"
+    )
     parser.add_argument("--probe", action="store_true", help="only EfficientNet-Lite0 (the extra 'imagenet')")
     args = parser.parse_args()
     console = Console(width=120)
@@ -163,7 +174,7 @@ def main() -> None:
         sys.exit(str(error))
     if args.probe:
         probe(cifar, console)
-    elif compare(cifar, args.labels, args.seeds, args.width, console) <= 0:
+    elif compare(cifar, args.labels, args.seeds, args.width, args.network, console) <= 0:
         sys.exit("The margin at the fewest labels does not exceed its interval.")
 
 

@@ -46,6 +46,7 @@ class State:
                     self.names.append(f"{group}/{len(self.names)} {variable.path}")
                     self.variables.append(variable)
         self._weights = [v.value for v in model.weights if v.value.dtype.is_floating]
+        self._check: tf.types.experimental.ConcreteFunction | None = None
 
     def fingerprint(self) -> str:
         """How many variables there are, and a checksum of their shapes and dtypes."""
@@ -63,7 +64,11 @@ class State:
 
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""
-        return not self._weights or bool(_all_finite([weight.read_value() for weight in self._weights]))
+        if not self._weights:
+            return True
+        if self._check is None:  # once; a call of the function itself would warn where many models are trained
+            self._check = _all_finite.get_concrete_function([tf.TensorSpec(w.shape, w.dtype) for w in self._weights])
+        return bool(self._check([weight.read_value() for weight in self._weights]))
 
 
 def _carried(layer: keras.Layer) -> list[keras.Variable]:
@@ -77,7 +82,7 @@ def _items(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else [value]
 
 
-@tf.function(autograph=False, reduce_retracing=True)
+@tf.function(autograph=False)
 def _all_finite(weights: list[tf.Tensor]) -> tf.Tensor:
     # A sum is finite only if its parts are; x·0 keeps what is not and cannot overflow.
     return tf.math.is_finite(tf.add_n([tf.cast(tf.reduce_sum(w * 0), tf.float32) for w in weights]))

@@ -98,7 +98,8 @@ def compare(
         labels: also with so few labelled samples of each class; the rest of the samples is left to the autoencoders.
         depths: also with networks of these depths.
         noise: also with these shares of the training labels replaced by another class.
-        probes: whether to train a linear classifier on each block's outputs (on up to 1,000 training samples).
+        probes: whether to train a linear classifier on each block's outputs in the plain runs (on up to 1,000 training
+            samples).
         threshold: of forward-forward.
         corruption: of the autoencoders.
         folder: keeps each run's figures; the same call after a kill goes on behind the last finished run.
@@ -139,7 +140,8 @@ def compare(
                 if at not in places:
                     places[at] = Workplace(_checked(build(seed, **condition.build_options), x, y), _WHERE)
                 task = _task(condition, seed, x, y, settings)
-                run = _run(name, places[at], start, task, (x_test, y_test), settings)
+                probed = probes and not condition.series
+                run = _run(name, places[at], start, task, (x_test, y_test), probed)
                 run |= {"method": name, "seed": int(seed), "series": condition.series, "value": float(condition.value)}
                 run["depth"] = at[1]
                 store.save(condition, seed, name, run)
@@ -154,9 +156,7 @@ def compare(
 # ---------------------------------------------------------------------- one run
 
 
-def _run(
-    name: str, place: Workplace, start: keras.Sequential, task: Task, test: tuple, settings: _Settings
-) -> dict[str, Any]:
+def _run(name: str, place: Workplace, start: keras.Sequential, task: Task, test: tuple, probed: bool) -> dict[str, Any]:
     place.begin(start)
     trained = METHODS[name](place, task)
     history = trained.history
@@ -169,11 +169,11 @@ def _run(
         "memory_by": history[0].memory_by,
         "feature_bytes": max(stage.feature_bytes for stage in history),
         "trainable_parameters": history.trainable_parameters,
-        "gradients": first_gradients(history, place.parts),
+        "gradients": first_gradients(history, place.parts) if task.gradients else [],
         "layers": [block.name for block in place.parts.hidden],
         "probes": [],
     }
-    if settings.probes:
+    if probed:
         rows = slice(0, _PROBE_SAMPLES)
         seen, unseen = trained.features(task.x[rows]), trained.features(test[0])
         pairs = zip(seen, unseen, strict=True)
@@ -202,6 +202,7 @@ def _task(condition: _Condition, seed: int, x: np.ndarray, y: np.ndarray, settin
         {"batch_size": settings.batch_size, "seed": seed},
         settings.threshold,
         settings.corruption,
+        condition.series in ("", "depth"),
     )
 
 

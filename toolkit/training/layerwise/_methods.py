@@ -49,6 +49,7 @@ class Task:
         fit_options: of ``training.fit``.
         threshold: of forward-forward.
         corruption: of the autoencoders.
+        gradients: whether to record the first gradients.
     """
 
     x: np.ndarray
@@ -60,6 +61,7 @@ class Task:
     fit_options: dict[str, Any]
     threshold: float
     corruption: float
+    gradients: bool
 
     def share(self, part: float, stages: int = 1) -> int:
         """The epochs of each of ``stages`` stages that together have ``part`` of the budget."""
@@ -88,10 +90,10 @@ class Workplace:
             if variable is not self.model.optimizer._learning_rate:
                 variable.assign(tf.zeros_like(variable.value))
 
-    def options(self) -> dict[str, Any]:
+    def options(self, task: Task) -> dict[str, Any]:
         """Of the stages: memory is measured in the first run, since later ones find the optimiser's numbers there."""
         first, self.used = not self.used, True
-        return {"verbose": False, "gradients": True, "measured": first, "kept": self.kept}
+        return {"verbose": False, "gradients": task.gradients, "measured": first, "kept": self.kept}
 
     def outputs(self, x: np.ndarray) -> list[np.ndarray]:
         """Of each block and of the head, in inference mode."""
@@ -121,7 +123,7 @@ def _all_outputs(parts: Blocks) -> Callable[[tf.Tensor], list[tf.Tensor]]:
 
 
 def _end_to_end(place: Workplace, task: Task) -> Trained:
-    stages = Stages("layerwise.compare", epochs=task.epochs, options=task.fit_options, **place.options())
+    stages = Stages("layerwise.compare", epochs=task.epochs, options=task.fit_options, **place.options(task))
     with stages.stage("end-to-end") as stage:
         stage.train(place.model, task.x, task.y, epochs=task.epochs)
     return _by_the_model(place, stages.history)
@@ -144,7 +146,7 @@ def _greedily(place: Workplace, task: Task, epochs: int, fine_tune_epochs: int) 
         fine_tune_epochs=fine_tune_epochs,
         seed=task.seed,
         options=task.fit_options,
-        **place.options(),
+        **place.options(task),
     )
     return _by_the_model(place, history)
 
@@ -162,7 +164,7 @@ def _autoencoders(place: Workplace, task: Task) -> Trained:
         corruption=task.corruption,
         seed=task.seed,
         options=task.fit_options,
-        **place.options(),
+        **place.options(task),
     )
     return _by_the_model(place, history)
 
@@ -176,7 +178,7 @@ def _forward_forward(place: Workplace, task: Task) -> Trained:
         threshold=task.threshold,
         seed=task.seed,
         options=task.fit_options,
-        **place.options(),
+        **place.options(task),
     )
     return Trained(trained.history, trained.predict, trained.activities)
 

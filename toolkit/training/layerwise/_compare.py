@@ -60,7 +60,7 @@ def compare(
     depths: Sequence[int] = (),
     noise: Sequence[float] = (),
     probes: bool = True,
-    threshold: float = 1.0,
+    threshold: float = 0.5,
     corruption: float = 0.2,
     folder: str | os.PathLike[str] | None = None,
     verbose: bool | None = None,

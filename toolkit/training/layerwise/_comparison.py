@@ -217,7 +217,7 @@ class Comparison:
         values = sorted(frame.index.get_level_values(over).unique())
         for k, method in enumerate(self.methods):
             rows = frame.loc[method]
-            places = [values.index(value) + (k - len(self.methods) / 2) * 0.04 for value in rows.index]
+            places = [values.index(value) + (k - (len(self.methods) - 1) / 2) * 0.04 for value in rows.index]
             error = rows["±"].fillna(0) if "±" in rows and column != "first gradient" else None
             colour = _style.COLOURS[k % len(_style.COLOURS)]
             line, marker = _style.LINES[k % len(_style.LINES)], _style.MARKERS[k % len(_style.MARKERS)]

@@ -36,7 +36,7 @@ class ForwardForward:
         self._network, self.history = network, history
 
     def goodness(self, x: np.ndarray) -> np.ndarray:
-        """Σ over the layers of the goodness with each label, ``(N, C)``; the first layer counts only if it is alone."""
+        """Σ over the layers of the goodness with each label, ``(N, C)``."""
         return np.concatenate([self._network.goodness_of_labels(rows).numpy() for rows in _batches(x)])
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def forward_forward(
     y: Nested,
     *,
     epochs: int = 1,
-    threshold: float = 1.0,
+    threshold: float = 0.5,
     batch_size: int = 32,
     seed: int = 0,
     gradients: bool = False,
@@ -83,7 +83,9 @@ def forward_forward(
 
     Where the paper writes the label over the first ten pixels, which are black in MNIST, here it stands beside the
     input: the first layer computes :math:`f(xW + b + V_{label})` with a matrix ``V (C, M)`` more. That loses no pixel
-    and asks nothing of the images. All layers learn in the same step, as in the paper.
+    and asks nothing of the images. And where the paper leaves the first layer out of the sum that names the class, here
+    all layers count: on held-out digits (three layers of 64) that was right more often. All layers learn in the same
+    step, as in the paper.
 
     Args:
         model: built and compiled, of Dense layers with their activation inside, and a Dense head, which is not
@@ -129,7 +131,7 @@ def train_locally(
     y: Nested,
     *,
     epochs: int,
-    threshold: float = 1.0,
+    threshold: float = 0.5,
     seed: int = 0,
     options: dict[str, Any],
     kept: dict[str, keras.Model] | None = None,
@@ -215,8 +217,7 @@ class LocalNetwork(keras.Model):
         rows = ops.shape(x)[0]
         labels = ops.repeat(ops.eye(self.classes), rows, axis=0)  # (C·N, C), all samples with label 0 first
         activities = self._activities(ops.concatenate([x] * self.classes), labels)
-        counted = activities[1:] or activities
-        return ops.transpose(ops.reshape(sum(_goodness(h) for h in counted), (self.classes, rows)))
+        return ops.transpose(ops.reshape(sum(_goodness(h) for h in activities), (self.classes, rows)))
 
     def neutral_activities(self, x: tf.Tensor) -> list[tf.Tensor]:
         """h_1 … h_K with 1/C for every label."""

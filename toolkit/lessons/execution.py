@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import tempfile
 import threading
@@ -127,7 +128,11 @@ def execute(
                 asyncio.run(client.async_execute(cwd=str(folder), env=own | dict(variables or {})))
         except CellExecutionError as error:
             execution.failure = _failure(page, position, error)
-        except DeadKernelError:
+        except RuntimeError as error:
+            # Killed before it could answer at all, the kernel is not "dead" to nbclient: it never started.
+            if not (isinstance(error, DeadKernelError) or watch.out_of_time):
+                raise
+            atexit.unregister(client._cleanup_kernel)  # which would trip over the kernel that never started
             execution.out_of_time = watch.out_of_time
             message = "stopped here" if watch.out_of_time else "the kernel died (out of memory?)"
             execution.failure = CellFailure(position, message, page.cells[position].source, "")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -21,14 +20,14 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 import toolkit
+from toolkit.cli._compare import COMPARE_EXAMPLES, compare
+from toolkit.cli._consoles import err, out
+from toolkit.cli._xray import XRAY_EXAMPLES, xray
 from toolkit.errors import ToolkitError
 
 if TYPE_CHECKING:
     from toolkit.doctor import Finding
     from toolkit.lessons import Lesson
-
-out = Console()
-err = Console(stderr=True)
 
 
 class ReportingGroup(TyperGroup):
@@ -276,133 +275,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command(
-    epilog="Examples: `toolkit xray model.keras --sample digits:0-7 --html page.html` · "
-    "`toolkit xray model.keras --input x.npy --labels y.npy --loss mse` · "
-    "`toolkit xray model.keras --input image=a.npy --input table=b.npy --labels y.npy`"
-)
-def xray(
-    model: Annotated[Path, typer.Argument(metavar="MODEL.KERAS", help="A file of `model.save`.")],
-    sample: Annotated[
-        str | None, typer.Option(metavar="NAME:INDEX", help="Training samples of a data set: `digits:0`, `digits:0-7`.")
-    ] = None,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option("--input", metavar="[NAME=]X.NPY", help="Samples from a file instead; once for each input."),
-    ] = None,
-    labels: Annotated[
-        list[str] | None,
-        typer.Option(metavar="[NAME=]Y.NPY", help="Labels that belong to --input; once for each output."),
-    ] = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="How many samples, from the first one on.")] = None,
-    loss: Annotated[str | None, typer.Option(help="By its Keras name; as compiled by default.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="By its Keras name; as compiled by default.")] = None,
-    training: Annotated[bool, typer.Option("--training", help="Layers work as in training.")] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Check every number against TensorFlow and Keras.")
-    ] = True,
-    html: Annotated[Path | None, typer.Option(metavar="PAGE.HTML", help="Also write a page to step through.")] = None,
-) -> None:
-    """Show one training step of a model: every layer forward and backward, the loss, the update.
-
-    Then what looks wrong, with a remedy, and how exact the numbers are. The exit status is 1 if they are not.
-    """
-    with err.status("Importing TensorFlow takes a few seconds …") as status:
-        from toolkit.xray import _command, trace
-
-        status.update("Tracing …")
-        network = _command.load_model(model)
-        batch = _command.read_samples(network, sample, inputs or [], labels or [], samples, loss)
-        # Without labels there is no loss, whatever the model was compiled with.
-        told = trace(
-            network,
-            batch.x,
-            batch.y,
-            loss=loss if batch.y is not None else False,
-            optimizer=optimizer,
-            training=training,
-        )
-        page = told.to_html(html) if html is not None else None
-    out.print(told)
-    out.print(Text(f"Samples: {batch.told}"))
-    out.print(told.diagnose())
-    if page is not None:
-        out.print(Text(f"✓ {page}", style="green"), soft_wrap=True)
-    if verify:
-        checked = told.verify()
-        worst = f"; the largest error is {checked.worst.error:.1e}, {checked.worst.tensor}" if checked.worst else ""
-        where = f" of {checked.worst.layer}" if checked.worst else ""
-        out.print(Text(f"✓ {len(checked.rows)} tensors agree with TensorFlow and Keras{worst}{where}", style="green"))
-
-
-@app.command(
-    epilog="Examples: `toolkit compare digits --seeds 5` · "
-    "`toolkit compare mnist --epochs 5 --labels 10,100 --noise 0.2,0.4 --csv runs.csv --plot comparison.png`"
-)
-def compare(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="Images, by a name from `toolkit data`.")
-    ] = "digits",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each method; two or more give intervals.")] = 5,
-    epochs: Annotated[int, typer.Option(min=1, help="The budget, see --budget.")] = 20,
-    budget: Annotated[
-        Literal["updates", "steps"],
-        typer.Option(help="`updates`: every weight learns for so many epochs; `steps`: all stages together do."),
-    ] = "updates",
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,NAME",
-            help="Some of: end-to-end, greedy, greedy + fine-tuning, stacked autoencoders, forward-forward.",
-        ),
-    ] = None,
-    units: Annotated[int, typer.Option(min=1, help="Of each hidden layer.")] = 64,
-    depth: Annotated[int, typer.Option(min=1, help="Hidden layers.")] = 4,
-    activation: Annotated[str, typer.Option(help="By its Keras name.")] = "relu",
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 32,
-    labels: Annotated[
-        str | None, typer.Option(metavar="N,N", help="Also with so few labelled samples of each class.")
-    ] = None,
-    depths: Annotated[str | None, typer.Option(metavar="K,K", help="Also with so many hidden layers.")] = None,
-    noise: Annotated[str | None, typer.Option(metavar="P,P", help="Also with shares of wrong labels.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="RUNS.CSV", help="Write every run.")] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FIGURE.PNG", help="Draw all that was measured.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep finished runs; the same command goes on behind them.")
-    ] = None,
-) -> None:
-    """Learn one network end to end and in layers, from the same seeds and with the same budget.
-
-    Prints accuracies with 95 % intervals over the seeds, seconds, memory, what follows for each method against
-    end-to-end, and what each layer holds. The test set is used once a run, after its end.
-    """
-    with err.status("Importing TensorFlow takes a few seconds …"):
-        from toolkit.training import layerwise
-        from toolkit.training.layerwise import _command
-
-        layerwise.count_memory()
-        images = _command.load_images(dataset)
-    found = layerwise.compare(
-        _command.builder(images, units, depth, activation, learning_rate),
-        images,
-        seeds=seeds,
-        epochs=epochs,
-        batch_size=batch_size,
-        budget=budget,
-        methods=None if methods is None else [name.strip() for name in methods.split(",")],
-        labels=_command.numbers("--labels", labels, int),
-        depths=_command.numbers("--depths", depths, int),
-        noise=_command.numbers("--noise", noise, float),
-        folder=folder,
-    )
-    for title, frame in _command.tables(found):
-        out.print(_command.rich_table(title, frame))
-    if csv is not None:
-        out.print(Text(f"✓ {found.to_csv(csv)}", style="green"), soft_wrap=True)
-    if plot is not None:
-        _command.draw(found, plot)
-        out.print(Text(f"✓ {plot}", style="green"), soft_wrap=True)
+app.command(epilog=XRAY_EXAMPLES)(xray)
+app.command(epilog=COMPARE_EXAMPLES)(compare)
 
 
 def _findings_table(findings: list[Finding]) -> Table:

@@ -59,10 +59,11 @@ def probe(h, h_test):
 
 
 def table(worth):
-    rows = ["| labels of each digit | " + " | ".join(map(str, PER_CLASS)) + " |", "|:--|" + "--:|" * len(PER_CLASS)]
-    for name, r in worth.items():
-        rows.append(f"| {name} | " + " | ".join(f"{m:.1%} ± {w:.1%}" for m, w in zip(r.mean, r.half_width)) + " |")
-    return Markdown("\n".join(rows))
+    rows = [["labels of each digit", *map(str, PER_CLASS)], [":--"] + ["--:"] * len(PER_CLASS)]
+    for name, result in worth.items():
+        figures = zip(result.mean, result.half_width, strict=True)
+        rows.append([name, *(f"{mean:.1%} ± {half:.1%}" for mean, half in figures)])
+    return Markdown("\n".join("| " + " | ".join(row) + " |" for row in rows))
 
 
 worth = {"pixels": probe(x, x_test)}
@@ -93,7 +94,7 @@ autoencoder = unlabelled.DenoisingAutoencoder(
     encoders["mending"], unlabelled.image_decoder(filters=8, seed=0), masking=0.4
 )
 autoencoder.compile(keras.optimizers.Adam(0.002))
-history = training.fit(autoencoder, x, epochs=15 if long else 8, batch_size=128, verbose=False)
+history = training.fit(autoencoder, x, epochs=15 if long else 7, batch_size=128, verbose=False)
 print("loss of the first and of the last epoch:", *(f"{history.history['loss'][k]:.3f}" for k in (0, -1)))
 
 seen = autoencoder.corrupt(x_test[:10])
@@ -178,7 +179,7 @@ assert abs(dz - keras_dz).max() < 1e-10
 encoders["contrast"] = unlabelled.image_encoder(seed=0)
 simclr = unlabelled.SimCLR(encoders["contrast"], unlabelled.projection_head(seed=0), view, temperature=0.2)
 simclr.compile(keras.optimizers.Adam(0.002))
-history = training.fit(simclr, x, epochs=30 if long else 12, batch_size=256, verbose=False)
+history = training.fit(simclr, x, epochs=30 if long else 11, batch_size=256, verbose=False)
 ax = plots.curves({"NT-Xent": history.history["loss"]}, title="256 images, 512 views: who belongs to whom?")
 ax.axhline(np.log(511), color="grey", ls=":", label="guessing: ln 511")
 ax.legend()
@@ -233,7 +234,8 @@ display(table(worth))
 # the same for $q$; the two logarithms of ratios are the two halves of the Jensen-Shannon divergence.
 #
 # So against the best $D$ the generator makes the Jensen-Shannon divergence small, which is 0 only where $q = p$, and there
-# $D^* = ½$ everywhere. By hand: $p = (½, ½, 0)$, $q = (0, ½, ½)$ gives $D^* = (1, ½, 0)$, $V = 2 \cdot ½ \ln ½ = -\ln 2$.
+# $D^* = \tfrac12$ everywhere. By hand: $p = (\tfrac12, \tfrac12, 0)$, $q = (0, \tfrac12, \tfrac12)$ gives
+# $D^* = (1, \tfrac12, 0)$ and $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$.
 
 # %% alt="Left: two bell curves. Right: the trained discriminator lies on the formula D* = p/(p + q)"
 p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
@@ -315,8 +317,8 @@ plt.show()
 from toolkit import models
 
 judge = models.image_classifier((size, size, 1), filters=(16, 32), dropout=0.3, seed=0)
-judge.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-training.fit(judge, digits[:3500], images.y_train[:3500], epochs=3, batch_size=64, verbose=False)
+judge.compile(keras.optimizers.Adam(0.004), "sparse_categorical_crossentropy", metrics=["accuracy"])
+training.fit(judge, digits[:3500], images.y_train[:3500], epochs=5, batch_size=64, verbose=False)
 held_out = judge.predict(digits[3500:], verbose=0)
 made = judge.predict(gan.sample(1000), verbose=0)
 shares = np.bincount(made.argmax(axis=1), minlength=10) / 1000
@@ -326,9 +328,8 @@ right.bar(np.arange(10), shares, tick_label=np.arange(10))
 right.set(xlabel="digit, says the judge", ylabel="share of 1,000 samples")
 plt.show()
 right_on = (held_out.argmax(axis=1) == images.y_train[3500:4000]).mean()
-print(
-    f"the judge is right on {right_on:.1%} of real digits; classes made (1 % or more): {(shares >= 0.01).sum()} of 10"
-)
+print(f"the judge is right on {right_on:.1%} of real digits that it has not seen")
+print(f"digits made by 1 % of the samples or more: {(shares >= 0.01).sum()} of 10")
 print(f"its mean confidence: real {held_out.max(axis=1).mean():.2f}, generated {made.max(axis=1).mean():.2f}")
 
 # %% [markdown]
@@ -347,14 +348,14 @@ fresh.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(0.001, beta_1=0.5
 latent = rng.standard_normal((64, 32)).astype("float32")
 norms = {"minimax": [], "non-saturating": []}
 weights = fresh.generator.trainable_weights
-for _ in range(6):
+for _ in range(7):
     with tf.GradientTape(persistent=True) as tape:
         logits = fresh(fresh.generator(latent))
         losses = [unlabelled.generator_loss(logits, saturating=way) for way in (True, False)]
     for values, loss in zip(norms.values(), losses, strict=True):
         values.append(float(tf.linalg.global_norm(tape.gradient(loss, [w.value for w in weights]))))
-    training.fit(fresh, digits[:640], batch_size=64, verbose=False)  # ten steps of D
-ax = plots.curves(norms, log=True, xlabel="tens of steps of D alone", ylabel="‖gradient at G‖")
+    training.fit(fresh, digits[:1280], batch_size=64, verbose=False)  # twenty steps of D
+ax = plots.curves(norms, log=True, xlabel="measured every twenty steps of D", ylabel="‖gradient at G‖")
 ax.figure.set_size_inches(6, 2.6)
 plt.show()
 print("D's accuracy at the end:", f"{fresh.history.history['discriminator_accuracy'][-1]:.1%}")
@@ -373,8 +374,8 @@ for row, pack in zip(axes, (1, 4), strict=True):
     D = unlabelled.dense_network(2 * pack, 1, hidden=(128, 128), seed=2)
     pair = unlabelled.GAN(G, D, pack=pack, seed=1)
     pair.compile(keras.optimizers.Adam(0.002, beta_1=0.5), keras.optimizers.Adam(0.002, beta_1=0.5))
-    record = unlabelled.SampleRecord(1000, epochs=(8, 16, 24, 32))
-    training.fit(pair, points, epochs=32, batch_size=128, callbacks=[record], verbose=False)
+    record = unlabelled.SampleRecord(1000, epochs=(10, 20, 30, 40))
+    training.fit(pair, points, epochs=40, batch_size=128, callbacks=[record], verbose=False)
     for ax, samples, epoch in zip(row, record.samples, record.times, strict=True):
         ax.plot(*ring.centres.T, "k+")
         ax.plot(*samples[:300].T, ".", ms=2)
@@ -385,9 +386,8 @@ for row, pack in zip(axes, (1, 4), strict=True):
             ylim=(-1.8, 1.8),
         )
         ax.title.set_fontsize(9)
-    print(
-        f"pack {pack}: {ring.modes_hit(samples)} modes; {ring.hits(samples).sum() / 1000:.0%} of samples within 3σ of one"
-    )
+    near = ring.hits(samples).sum() / len(samples)
+    print(f"pack {pack}: {ring.modes_hit(samples)} of 8 hit; {near:.0%} of the samples within 3σ of a centre")
 plt.show()
 
 # %% [markdown]
@@ -434,8 +434,8 @@ display(widgets.interactive(experiment, alpha=alpha, gamma=gamma))
 #
 # Replace each `...`, run the cell, and read the verdict.
 #
-# **12.1 · Find the bug: what is to be mended.** `x` $(N, P)$ are images, `m` $(N, P)$ masks of 0 and 1, and the whole
-# network is one matrix `W` $(P, P)$. The loss is the mean squared error. This one is 0 for a network that does nothing:
+# **12.1 · Find the bug: what is to be mended.** `x` $(N, D)$ are images, `m` $(N, D)$ masks of 0 and 1, and the whole
+# network is one matrix `W` $(D, D)$. The loss is the mean squared error. This one is 0 for a network that does nothing:
 
 
 # %%
@@ -455,7 +455,7 @@ def mending(x, m, W):
 check("12.1", mending)
 
 # %% [markdown]
-# **12.2 · Find the bug: who wins against itself?** `z` $(2N, D)$, first views then second views. Partners that are equal
+# **12.2 · Find the bug: who wins against itself?** `z` $(2N, M)$, first views then second views. Partners that are equal
 # and all others opposite: the loss ought to be almost 0.
 
 

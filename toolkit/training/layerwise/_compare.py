@@ -22,7 +22,7 @@ from toolkit.training.layerwise._methods import METHODS, Task, Workplace, chosen
 from toolkit.training.layerwise._stages import Shown
 
 _WHERE = "layerwise.compare"
-_PROBE_SAMPLES = 1000
+_PROBE_SAMPLES = 500
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def compare(
         labels: also with so few labelled samples of each class; the rest of the samples is left to the autoencoders.
         depths: also with networks of these depths.
         noise: also with these shares of the training labels replaced by another class.
-        probes: whether to train a linear classifier on each block's outputs in the plain runs (on up to 1,000 training
+        probes: whether to train a linear classifier on each block's outputs in the plain runs (on up to 500 training
             samples).
         threshold: of forward-forward.
         corruption: of the autoencoders.

@@ -47,9 +47,10 @@ class Peak:
     """How much more memory was held at the height of a ``with`` block than at its beginning.
 
     ``by`` says whose memory: "tensors" is what TensorFlow's allocator has given out (weights, activations that wait
-    for the backward pass, gradients, the optimiser's moments, data converted to tensors), counted and not sampled;
-    there on a GPU, and on a CPU after ``count_memory``. "process" is the resident size of the whole process,
-    looked at every 5 ms; memory that was freed before and is used again does not show, and compiled graphs do.
+    for the backward pass, gradients, the optimiser's moments, data converted to tensors), counted and not sampled,
+    though some hundred KB depend on which operations happen to run side by side; there on a GPU, and on a CPU after
+    ``count_memory``. "process" is the resident size of the whole process, looked at every 5 ms; memory that was freed
+    before and is used again does not show, and compiled graphs do.
 
     Attributes:
         bytes: the result, once the block has ended.

@@ -267,7 +267,7 @@ display(first.join(second, lsuffix=" (linear)", rsuffix=" (wider)").round(3))
 #
 # One architecture, four ways to learn it, five seeds. Per seed, all start from the same weights. **The budget** is the
 # same in updates: every weight is changed equally often, in whatever stage. **The test set** is used once a run, at the
-# end; nothing was chosen by it. **±** is half of a 95 % interval of the mean over the seeds ($t\,s/\sqrt n$). It tells what
+# end. **±** is half of a 95 % interval of the mean over the seeds ($t\,s/\sqrt n$). It tells what
 # other seeds would give, not what other test images would. The same from the command line:
 #
 # `toolkit compare digits --depth 3 --epochs 6 --batch-size 128 --learning-rate 0.005 --labels 5 --noise 0.4`

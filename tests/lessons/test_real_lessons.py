@@ -98,7 +98,7 @@ def test_all_lessons_run_offline(tmp_path):
     variables.pop("TOOLKIT_DATA", None)
     toolkit = [sys.executable, "-m", "toolkit"]
     subprocess.run([*toolkit, "data", "fetch", "docstrings"], cwd=ROOT, env=variables, check=True, capture_output=True)
-    run = [*toolkit, "lessons", "run", "--timeout", "180"]
+    run = [*toolkit, "lessons", "run", "--timeout", "300"]
     result = subprocess.run(
         ["unshare", "-rn", sys.executable, "-c", OFFLINE, *run],
         cwd=ROOT,

@@ -58,13 +58,13 @@ def test_same_seed_same_result_and_scale_does_not_matter(blobs):
 
 
 def test_larger_draws_contain_the_smaller():
-    from toolkit.training._linear_probe import _drawn
+    from toolkit.training._linear_probe import draw_labelled
 
     y = np.array(list("abcabcabcabc"))
-    small, large = _drawn(y, 2, seed=5), _drawn(y, 3, seed=5)
+    small, large = draw_labelled(y, 2, seed=5), draw_labelled(y, 3, seed=5)
     assert set(small) < set(large)
     assert sorted(y[small]) == list("aabbcc")
-    assert set(_drawn(y, 2, seed=5)) != set(_drawn(y, 2, seed=6))
+    assert set(draw_labelled(y, 2, seed=5)) != set(draw_labelled(y, 2, seed=6))
 
 
 def test_images_are_flattened_and_labels_may_be_names(blobs):

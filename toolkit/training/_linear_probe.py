@@ -126,14 +126,14 @@ def linear_probe(
             if count is None and s:
                 accuracy[k, s] = accuracy[k, 0]  # all labels are all labels, whatever the seed
                 continue
-            chosen = _drawn(y, count, seed)
+            chosen = draw_labelled(y, count, seed)
             used[k] = len(chosen)
             probe = LogisticRegression(C=C, max_iter=2000).fit(h[chosen], y[chosen])
             accuracy[k, s] = probe.score(h_test, y_test)
     return ProbeResult(counts, used, accuracy)
 
 
-def _drawn(y: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+def draw_labelled(y: np.ndarray, count: int | None, seed: int | Sequence[int]) -> np.ndarray:
     """The positions of the labelled samples: the first ``count`` of each class in an order that the seed fixes."""
     if count is None:
         return np.arange(len(y))

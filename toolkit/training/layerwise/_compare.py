@@ -16,7 +16,7 @@ import numpy as np
 from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training._checkpoint import _differences
 from toolkit.training._fingerprint import fingerprint
-from toolkit.training._linear_probe import linear_probe
+from toolkit.training._linear_probe import draw_labelled, linear_probe
 from toolkit.training.layerwise._comparison import Comparison
 from toolkit.training.layerwise._methods import METHODS, Task, Workplace, chosen_methods, first_gradients
 from toolkit.training.layerwise._stages import Shown
@@ -184,8 +184,7 @@ def _run(name: str, place: Workplace, start: keras.Sequential, task: Task, test:
 def _task(condition: _Condition, seed: int, x: np.ndarray, y: np.ndarray, settings: _Settings) -> Task:
     labelled = np.arange(len(x))
     if condition.series == "labels":
-        order = np.random.default_rng([seed, 1]).permutation(len(x))
-        labelled = np.concatenate([order[y[order] == label][: int(condition.value)] for label in np.unique(y)])
+        labelled = draw_labelled(y, int(condition.value), [seed, 1])
         labelled = np.resize(labelled, len(x))  # over and over, so that an epoch has as many steps as before
     shown = y.copy()
     if condition.series == "noise":

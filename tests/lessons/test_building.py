@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from toolkit.errors import LessonError
-from toolkit.lessons import build, build_all, building, differences
+from toolkit.lessons import build, build_all, building, differences, execution
 
 
 def outputs(lesson, cell=0):
@@ -89,6 +89,32 @@ def test_page_that_must_not_be_is_refused_and_the_old_one_stays(lesson, cell, sa
         build(lesson("\n0", cell))
     assert tiny.notebook.read_bytes() == old
     assert len(list(tiny.notebook.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("descriptor", "stream"), [(1, "stdout"), (2, "stderr")])
+def test_output_on_descriptors_counts_for_its_own_cell_however_late_it_is_read(lesson, descriptor, stream):
+    slow = f"""
+import os, time
+read = os.read
+
+def read_late(*arguments):  # as on a machine with much to do
+    received = read(*arguments)
+    time.sleep(0.5)
+    return received
+
+os.read = read_late
+_ = os.write({descriptor}, b'zero')"""
+    tiny = lesson(slow, *(f"\n_ = os.write({descriptor}, b'{text}')" for text in ("one", "two")))
+    page = building.source.notebook(tiny, "learner")
+    execution.execute(page, tiny.notebook.parent, stop_after=60)
+    written = [[(output.name, output.text) for output in cell.outputs] for cell in page.cells]
+    assert written == [[(stream, "zero")], [(stream, "one")], [(stream, "two")]]
+
+
+def test_start_up_leaves_no_name_behind(lesson):
+    tiny = lesson("\nprint([name for name in dir() if 'wait' in name or 'drain' in name])")
+    build(tiny)
+    assert outputs(tiny)[0].text == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import shutil
 import tempfile
 import threading
 import time
@@ -150,6 +151,9 @@ def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[st
     with tempfile.TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True) as folder:
         manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernel.specs())
         manager.connection_file = str(Path(folder) / "kernel.json")
+        start_up = Path(folder) / "profile_default" / "startup"
+        start_up.mkdir(parents=True)
+        shutil.copy(Path(__file__).parent / "startup" / "wait_for_output.py", start_up)
         if os.name == "posix":
             # Sockets in the folder: no port that two kernels could race for, and no network needed.
             manager.transport = "ipc"

@@ -204,3 +204,11 @@ def test_cell_not_executed_is_a_difference(built):
 def test_standard_error_in_a_page_is_a_difference(built):
     noise = {"output_type": "stream", "name": "stderr", "text": "noise"}
     assert "nothing on standard error" in changed(built, lambda cells: cells[1]["outputs"].append(noise))
+
+
+def test_last_words_of_a_kernel_that_dies_are_kept(lesson):
+    tiny = lesson("\nimport os, time\n_ = os.write(2, b'last words')\ntime.sleep(0.2)\nos.abort()")
+    page = building.source.notebook(tiny, "learner")
+    failure = execution.execute(page, tiny.notebook.parent, stop_after=60).failure
+    assert failure.message == "the kernel died (out of memory?)"
+    assert "last words" in failure.traceback and "\0" not in failure.traceback

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import zmq
@@ -119,34 +120,38 @@ def execute(
 
     kernels = kernels or Kernels()
     begin = time.perf_counter()
-    with _own_kernel(kernels.side_by_side) as (manager, own):
+    with _own_kernel(kernels.side_by_side) as (manager, own, log):
         client = NotebookClient(page, km=manager, timeout=None, record_timing=False, on_cell_start=remember)
         client.owns_km = True  # it is to end the kernel
         client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = _OutputWidget
         watch = _Watch(manager, begin + stop_after, kernels)
         try:
             with watch:
-                asyncio.run(client.async_execute(cwd=str(folder), env=own | dict(variables or {})))
+                asyncio.run(
+                    client.async_execute(cwd=str(folder), env=own | dict(variables or {}), stdout=log, stderr=log)
+                )
         except CellExecutionError as error:
             execution.failure = _failure(page, position, error)
         except RuntimeError as error:
             # Killed before it could answer at all, the kernel is not "dead" to nbclient: it never started.
             if not (isinstance(error, DeadKernelError) or watch.out_of_time):
+                error.add_note(_last_lines(log))
                 raise
             atexit.unregister(client._cleanup_kernel)  # which would trip over the kernel that never started
             execution.out_of_time = watch.out_of_time
             message = "stopped here" if watch.out_of_time else "the kernel died (out of memory?)"
-            execution.failure = CellFailure(position, message, page.cells[position].source, "")
+            execution.failure = CellFailure(position, message, page.cells[position].source, _last_lines(log))
     execution.seconds = time.perf_counter() - begin
     execution.peak_bytes = watch.peak_bytes
     return execution
 
 
 @contextmanager
-def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[str, str]]]:
+def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[str, str], BinaryIO]]:
     """A manager for this environment's kernel, with all of the kernel's files in a temporary folder.
 
-    So neither the user's start-up scripts take part nor is anything left in the user's folders.
+    So neither the user's start-up scripts take part nor is anything left in the user's folders. What the
+    process itself writes goes to a file there, to be shown if the kernel dies: a cell's output is in the page.
     """
     with tempfile.TemporaryDirectory(prefix="lesson-", ignore_cleanup_errors=True) as folder:
         manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=kernel.specs())
@@ -161,7 +166,8 @@ def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[st
         # times as long as two that share the cores. TensorFlow's own threads are left as they are.
         share = max(1, (os.cpu_count() or 1) // side_by_side)
         variables = {"OPENBLAS_NUM_THREADS": str(share)} | kernel.environment() | {"IPYTHONDIR": folder}
-        yield manager, variables
+        with open(Path(folder) / "kernel.log", "w+b") as log:
+            yield manager, variables, log
 
 
 class _OutputWidget(OutputWidget):
@@ -238,6 +244,12 @@ def _kill_tree(process: psutil.Process) -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+def _last_lines(log: BinaryIO, count: int = 20) -> str:
+    log.seek(0)
+    text = log.read().decode(errors="replace").replace("\0", "")  # the marks of startup/wait_for_output.py
+    return "\n".join(text.splitlines()[-count:])
 
 
 def _failure(page: NotebookNode, position: int, error: CellExecutionError) -> CellFailure:

@@ -211,4 +211,5 @@ def test_last_words_of_a_kernel_that_dies_are_kept(lesson):
     page = building.source.notebook(tiny, "learner")
     failure = execution.execute(page, tiny.notebook.parent, stop_after=60).failure
     assert failure.message == "the kernel died (out of memory?)"
-    assert "last words" in failure.traceback and "\0" not in failure.traceback
+    assert "last words" in failure.traceback
+    assert "\0" not in failure.traceback

@@ -166,7 +166,7 @@ def _own_kernel(side_by_side: int) -> Iterator[tuple[AsyncKernelManager, dict[st
         # times as long as two that share the cores. TensorFlow's own threads are left as they are.
         share = max(1, (os.cpu_count() or 1) // side_by_side)
         variables = {"OPENBLAS_NUM_THREADS": str(share)} | kernel.environment() | {"IPYTHONDIR": folder}
-        with open(Path(folder) / "kernel.log", "w+b") as log:
+        with (Path(folder) / "kernel.log").open("w+b") as log:
             yield manager, variables, log
 
 

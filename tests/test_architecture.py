@@ -12,11 +12,12 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "toolkit"
 
-# The floors of DESIGN, with what has been added since: quiet (how TensorFlow is imported) beside errors,
-# lessons, lab and doctor above everything that lessons use. plots needs scratch alone, so everything above may
+# The floors of DESIGN, with what has been added since: atomic_write and quiet (how TensorFlow is imported) beside
+# errors, lessons, lab and doctor above everything that lessons use. plots needs scratch alone, so everything above may
 # draw; models holds classifiers that train themselves, so it stands beside training.
 FLOORS = {
     "errors": 0,
+    "atomic_write": 0,
     "quiet": 0,
     "scratch": 1,
     "data": 1,
@@ -40,8 +41,9 @@ FLOORS = {
     "__init__": 6,
 }
 # Modules of one floor that may know each other: the classifiers of models train by training.fit; the runner
-# starts kernels as the lab does; text downloads NLTK's files as data does its own.
+# starts kernels as the lab does; text downloads NLTK's files as data does its own; what writes says where it failed.
 NEIGHBOURS = {
+    ("atomic_write", "errors"),
     ("text", "data"),
     ("models", "training"),
     ("lab", "lessons"),

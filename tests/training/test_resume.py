@@ -29,9 +29,11 @@ def test_a_killed_run_ends_like_an_undisturbed_one(tmp_path, root, assert_same_w
         command = [sys.executable, str(KILLED_RUN), str(tmp_path / "killed"), *what.split()]
         killed = subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}, timeout=120)
         assert killed.returncode == -9
-    assert (tmp_path / "killed" / "checkpoint.npz.incoming").stat().st_size > 0
+    [partial] = (tmp_path / "killed").glob(".checkpoint.npz.*.part")
+    assert partial.stat().st_size > 0
     train = runpy.run_path(str(KILLED_RUN))["train"]
     resumed, undisturbed = train(tmp_path / "killed"), train(tmp_path / "undisturbed")
+    assert not partial.exists()
     assert_same_weights(resumed, undisturbed)
     assert resumed.history.history == undisturbed.history.history
     assert resumed.history.stopped == undisturbed.history.stopped

@@ -58,6 +58,7 @@ def compare(
         from toolkit.training import layerwise
         from toolkit.training.layerwise import _command
 
+        _command.check_targets(csv, plot)
         layerwise.count_memory()
         images = _command.load_images(dataset)
     found = layerwise.compare(

@@ -1,8 +1,7 @@
 """A run on disk: everything that a killed training needs to go on as if nothing had happened.
 
 One file, ``checkpoint.npz`` in a folder of the run's own: arrays that ``numpy.load`` reads, and among them ``record``,
-JSON in UTF-8. It is written beside its place, flushed to the disk and renamed, which is one step for the file system:
-there is always a whole checkpoint or none, whenever the process dies. Nothing in it is pickled.
+JSON in UTF-8. There is always a whole checkpoint or none, whenever the process dies. Nothing in it is pickled.
 """
 
 from __future__ import annotations
@@ -19,9 +18,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from toolkit.atomic_write import atomic_write, remove_partial_files
 from toolkit.errors import DataError, InvalidValueError, ToolkitError
 
-_FILE, _INCOMING, _LOCK = "checkpoint.npz", "checkpoint.npz.incoming", "checkpoint.lock"
+_FILE, _LOCK = "checkpoint.npz", "checkpoint.lock"
 _FORMAT = 1
 # What NumPy, zipfile and JSON raise at damaged bytes; the last two where a flipped bit asks for a compression or a
 # password that a checkpoint never has.
@@ -49,23 +49,17 @@ class Checkpoint:
     def held(self) -> Iterator[None]:
         """Keeps other runs out of the folder; a killed run's hold ends with it."""
         lock = FileLock(self.folder / _LOCK, timeout=0)
-        with self._writing():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            try:
-                hold = lock.acquire()
-            except Timeout as error:
-                received = f"{self.folder}, where another run is training"
-                raise DataError(self.where, "a checkpoint folder of its own", received) from error
-            (self.folder / _INCOMING).unlink(missing_ok=True)  # what a killed run left
-        with hold:
-            yield
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
         try:
-            yield
+            self.folder.mkdir(parents=True, exist_ok=True)
+            hold = lock.acquire()
+            remove_partial_files(self.path)  # what a killed run left
+        except Timeout as error:
+            received = f"{self.folder}, where another run is training"
+            raise DataError(self.where, "a checkpoint folder of its own", received) from error
         except OSError as error:
             raise DataError(self.where, "a checkpoint folder that can be written", f"{self.folder}: {error}") from error
+        with hold:
+            yield
 
     def save(self, arrays: dict[str, list[np.ndarray]], record: dict[str, Any]) -> None:
         """Replaces the checkpoint by this one, whole or not at all."""
@@ -73,13 +67,8 @@ class Checkpoint:
         entries = {f"{group}/{k}": _storable(array) for group, of in arrays.items() for k, array in enumerate(of)}
         record["dtypes"] = {group: [array.dtype.name for array in of] for group, of in arrays.items()}
         entries["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
-        incoming = self.folder / _INCOMING
-        with self._writing():
-            with incoming.open("wb") as file:
-                np.savez(file, **entries)
-                file.flush()
-                os.fsync(file.fileno())
-            incoming.replace(self.path)
+        with atomic_write(self.path, self.where) as file:
+            np.savez(file, **entries)
 
     def load(self) -> tuple[dict[str, list[np.ndarray]], dict[str, Any]] | None:
         """The arrays and the record; None where there is no checkpoint yet.

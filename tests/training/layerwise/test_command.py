@@ -47,6 +47,9 @@ def test_tables_and_files(toolkit, tmp_path):
         (["digits", "--noise", "much"], "such as 0.2,0.4"),
         (["digits", "--methods", "magic"], "methods among end-to-end"),
         (["digits", "--labels", "900"], "up to the size of the smallest class"),
+        (["digits", "--csv", "nowhere/runs.csv"], "expected a file in a folder that exists"),
+        (["digits", "--plot", "."], "expected a file in a folder that exists"),
+        (["digits", "--plot", "figure.docx"], "expected a suffix among"),
     ],
 )
 def test_errors(arguments, told, toolkit):

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from toolkit import data
+from toolkit.atomic_write import atomic_write
 from toolkit.data import Dataset
-from toolkit.errors import InvalidValueError, UnsupportedError
+from toolkit.errors import DataError, InvalidValueError, UnsupportedError
 from toolkit.training.layerwise._comparison import Comparison
 
 if TYPE_CHECKING:
@@ -101,8 +102,36 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
 
 
+def check_targets(csv: Path | None, plot: Path | None) -> None:
+    """Before minutes of training: whether what they give can be written.
+
+    Raises:
+        DataError: there is no such folder.
+        InvalidValueError: pictures are not written in the format that the suffix of ``plot`` names.
+    """
+    for option, path in (("--csv", csv), ("--plot", plot)):
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise DataError(f"toolkit compare {option}", "a file in a folder that exists", str(path))
+    if plot is not None:
+        _picture_format(plot)
+
+
+def _picture_format(path: Path) -> str:
+    """``svg`` for ``comparison.svg``; PNG without a suffix."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    name, known = path.suffix[1:].lower() or "png", FigureCanvasBase.get_supported_filetypes()
+    if name not in known:
+        raise InvalidValueError("toolkit compare --plot", f"a suffix among {', '.join(sorted(known))}", repr(name))
+    return name
+
+
 def draw(found: Comparison, path: Path) -> None:
-    """One figure of all that was measured, as PNG, SVG or PDF."""
+    """One figure of all that was measured, in the format that the suffix of ``path`` names; whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -118,5 +147,6 @@ def draw(found: Comparison, path: Path) -> None:
     figure, axes = plt.subplots(rows, 2, figsize=(13, 4 * rows), layout="constrained", squeeze=False)
     for k, ax in enumerate(axes.flat):
         drawings[k](ax=ax) if k < len(drawings) else ax.set_axis_off()
-    figure.savefig(path)
+    with atomic_write(path, "toolkit compare --plot") as file:
+        figure.savefig(file, format=_picture_format(path))
     plt.close(figure)

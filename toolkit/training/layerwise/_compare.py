@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training._checkpoint import _differences
 from toolkit.training._fingerprint import fingerprint
@@ -223,7 +224,10 @@ class _Runs:
         of, about = json.loads(json.dumps(of())), self.folder / "comparison.json"
         saved = self._read(about) if about.exists() else None
         if saved is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DataError(_WHERE, "a folder that can be written to", f"{self.folder}: {error}") from error
             self._write(about, of)
         elif differences := list(_differences(saved, of)):
             raise InvalidValueError(
@@ -256,12 +260,8 @@ class _Runs:
             raise DataError(_WHERE, expected, f"{path}, which cannot be read ({error})", "Delete it.") from error
 
     def _write(self, path: Path, content: dict[str, Any]) -> None:
-        incoming = path.with_suffix(".incoming")
-        try:
-            incoming.write_text(json.dumps(content, indent=1), encoding="utf-8")
-            incoming.replace(path)
-        except OSError as error:
-            raise DataError(_WHERE, "a folder that can be written", f"{self.folder}: {error}") from error
+        with atomic_write(path, _WHERE) as file:
+            file.write(json.dumps(content, indent=1).encode())
 
 
 def _fingerprint(model: keras.Model, settings: _Settings, arrays: tuple) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import InvalidValueError
 from toolkit.training._linear_probe import interval_half_width
 
@@ -159,10 +160,14 @@ class Comparison:
         return list(dict.fromkeys(run["series"] for run in self.runs if run["series"]))
 
     def to_csv(self, path: str | Path) -> Path:
-        """Writes all runs."""
-        path = Path(path)
-        self.frame().to_csv(path, index=False)
-        return path
+        """Writes all runs, one a line, whole or not at all.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        with atomic_write(path, "Comparison.to_csv") as file:
+            file.write(self.frame().to_csv(index=False).encode())
+        return Path(path)
 
     # ------------------------------------------------------------------ pictures
 

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.training._data import Nested
 from toolkit.training._fit import fit
@@ -120,12 +121,8 @@ class Stages:
         if self.folder is None:
             return
         content = {"format": _FORMAT, "stages": [record.as_dict() for record in self.history]}
-        incoming = self._file.with_suffix(".incoming")
-        with incoming.open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        incoming.replace(self._file)
+        with atomic_write(self._file, self.where) as file:
+            file.write(json.dumps(content, indent=1).encode())
 
 
 class Stage:

@@ -147,7 +147,7 @@ def test_folder_that_cannot_be_written_errors(lesson, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(LessonError, match="No space left on device"):
         build(tiny)
     assert not tiny.notebook.exists()

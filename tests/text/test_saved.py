@@ -78,12 +78,10 @@ def test_saving_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "texts.json"
     path.write_text("old", encoding="utf-8")
 
-    def full(self, text, encoding):
-        with self.open("w", encoding=encoding) as file:
-            file.write(text[:10])
+    def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_preprocessor.Path, "write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(DataError, match=r"file 'texts\.json': .* received No space left on device"):
         TextPreprocessor().fit(TEXTS).save(path)
     assert path.read_text(encoding="utf-8") == "old"

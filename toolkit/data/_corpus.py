@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from toolkit.atomic_write import atomic_write, remove_partial_files
 from toolkit.data import _docstrings, _near_duplicates
 from toolkit.data._docstrings import STANDARD_LIBRARY, Docstring, read_docstrings, source_files
 from toolkit.data._info import CorpusInfo, PackageInfo
@@ -232,9 +233,9 @@ def _read(path: Path) -> list[Docstring] | None:
 def _write(path: Path, docstrings: list[Docstring]) -> None:
     lines = _lines(docstrings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(gzip.compress(hashlib.sha256(lines).hexdigest().encode() + b"\n" + lines, 6, mtime=0))
-    part.replace(path)
+    remove_partial_files(path)  # what a killed process left; others are locked out
+    with atomic_write(path) as file:
+        file.write(gzip.compress(hashlib.sha256(lines).hexdigest().encode() + b"\n" + lines, 6, mtime=0))
 
 
 def _lines(docstrings: list[Docstring]) -> bytes:

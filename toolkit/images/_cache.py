@@ -16,10 +16,10 @@ import numpy as np
 import PIL
 import psutil
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.images._preparing import Preparation
 from toolkit.images._skipped import Skipped
-from toolkit.images._writing import write_beside
 
 _WHERE = "ImagePreprocessor.dataset"
 
@@ -63,8 +63,10 @@ def in_file(
         if not skipped_path.exists():  # it is written last: both are whole
             folder.mkdir(parents=True, exist_ok=True)
             skipped: list[Skipped] = []
-            write_beside(pixels_path, _npy(preparation, sources, skipped))
-            write_beside(skipped_path, [json.dumps([asdict(one) for one in skipped]).encode()])
+            with atomic_write(pixels_path) as file:
+                file.writelines(_npy(preparation, sources, skipped))
+            with atomic_write(skipped_path) as file:
+                file.write(json.dumps([asdict(one) for one in skipped]).encode())
         skipped = [Skipped(**fields) for fields in json.loads(skipped_path.read_bytes())]
         return np.load(pixels_path, mmap_mode="r"), skipped
     except OSError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.images import _model_input, _saved
 from toolkit.images._augment import Augment
@@ -23,7 +24,6 @@ from toolkit.images._resizing import Size, window
 from toolkit.images._settings import checked
 from toolkit.images._skipped import Skipped
 from toolkit.images._stages import Stage, Stages
-from toolkit.images._writing import write_beside
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -263,13 +263,14 @@ class ImagePreprocessor(TransformerMixin, BaseEstimator):
     # ------------------------------------------------------------------ save and load
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write settings and learned statistics to a JSON file, whole or not at all."""
+        """Write settings and learned statistics to a JSON file, whole or not at all.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
         text = self.to_json()
-        try:
-            write_beside(Path(path), [text.encode()])
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise DataError(f"file {name_of(path)}", "a place that can be written to", reason) from error
+        with atomic_write(path, f"file {name_of(path)}") as file:
+            file.write(text.encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import LessonError
 from toolkit.lessons import source
 from toolkit.lessons.execution import Kernels, execute
@@ -77,7 +77,16 @@ def build(lesson: Lesson, *, time_limit: float = TIME_LIMIT, kernels: Kernels | 
             f"{len(text.encode()) // 1000} KB",
             f"Largest: cell {_largest_cell(page)}. Lower its figure's dpi or size, or print less.",
         )
-    _write_atomically(lesson.notebook, text)
+    try:
+        with atomic_write(lesson.notebook) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise LessonError(
+            lesson.notebook.name,
+            f"to write into '{lesson.notebook.parent.name}'",
+            error.strerror or str(error),
+            "Free some room or mend the folder's permissions; the old page is untouched.",
+        ) from error
     return lesson.notebook
 
 
@@ -238,19 +247,3 @@ def _clean(output: NotebookNode, alternative: str | None) -> None:
 
 def _largest_cell(page: NotebookNode) -> int:
     return max(range(len(page.cells)), key=lambda position: len(str(page.cells[position])))
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise LessonError(
-            path.name,
-            f"to write into '{path.parent.name}'",
-            error.strerror or str(error),
-            "Free some room or mend the folder's permissions; the old page is untouched.",
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)

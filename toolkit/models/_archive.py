@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 from pydantic import BaseModel, ValidationError
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError
 
 _WEIGHT = "weights/{}.npy"
@@ -49,24 +48,16 @@ def tuples_again(settings: Mapping[str, Any]) -> dict[str, Any]:
 def write_archive(
     path: str | os.PathLike[str], where: str, name: str, description: BaseModel, weights: Iterable[np.ndarray]
 ) -> None:
-    """Writes the description as ``name`` and the weights to ``path``, by way of a file beside it.
+    """Writes the description as ``name`` and the weights to ``path``, whole or not at all.
 
     Raises:
         DataError: the file cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(name, description.model_dump_json(indent=1))
-            for index, array in enumerate(weights):
-                with archive.open(_WEIGHT.format(index), "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
-        part.replace(path)
-    except OSError as error:
-        raise DataError(where, "a place that can be written to", f"{path}: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_write(path, where) as whole, zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(name, description.model_dump_json(indent=1))
+        for index, array in enumerate(weights):
+            with archive.open(_WEIGHT.format(index), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
 
 
 @contextmanager

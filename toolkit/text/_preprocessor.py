@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.text._parameters import Parameters, check_parameters
 from toolkit.text._resources import Resources, StopWords
@@ -203,12 +203,8 @@ class TextPreprocessor(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             DataError: the file cannot be written.
         """
         text = self.to_json()
-        path = Path(path)
-        try:
-            _write_beside(path, text)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise DataError(f"file {path.name!r}", "a place that can be written to", reason) from error
+        with atomic_write(path, f"file {Path(path).name!r}") as file:
+            file.write(text.encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -330,13 +326,3 @@ def _is_between(count: int, total: int, parameters: Parameters) -> bool:
 
 def _usual_length(lengths: np.ndarray) -> int:
     return int(np.clip(np.quantile(lengths, _LEARNED_SHARE, method="inverted_cdf"), 1, _LONGEST_LEARNED))
-
-
-def _write_beside(path: Path, text: str) -> None:
-    """Write a new file in the same folder, then rename it: ``path`` holds the old content or all of the new."""
-    partial = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -41,7 +41,7 @@ class _Description(BaseModel):
 
 
 def write_classifier(classifier: NeuralClassifier, path: str | os.PathLike[str]) -> None:
-    """Writes ``classifier`` to ``path``, by way of a file beside it.
+    """Writes ``classifier`` to ``path``, whole or not at all.
 
     Raises:
         UnsupportedError: a label or a setting has no place in JSON.

@@ -34,7 +34,7 @@ class _Description(BaseModel):
 
 
 def write_summarizer(summarizer: Summarizer, path: str | os.PathLike[str]) -> None:
-    """Writes ``summarizer`` to ``path``, by way of a file beside it.
+    """Writes ``summarizer`` to ``path``, whole or not at all.
 
     Raises:
         UnsupportedError: a setting has no place in JSON.

@@ -6,13 +6,12 @@ import base64
 import gzip
 import json
 import os
-import uuid
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import DataError
+from toolkit.atomic_write import atomic_write
 from toolkit.xray.views._payload import Payload
 
 if TYPE_CHECKING:
@@ -53,21 +52,14 @@ window.xray = mount(document.getElementById("xray"), content, pageSource(content
 
 
 def write_page(trace: Trace, path: str | os.PathLike[str]) -> Path:
-    """Writes the page to ``path``, by way of a file beside it.
+    """Writes the page to ``path``, whole or not at all.
 
     Raises:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        partial.write_text(page(trace), encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(
-            f"file {path.name!r}", "a place that can be written to", error.strerror or str(error)
-        ) from error
+    with atomic_write(path, f"file {path.name!r}") as file:
+        file.write(page(trace).encode())
     return path
 
 

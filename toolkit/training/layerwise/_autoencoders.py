@@ -10,6 +10,7 @@ import keras
 
 from toolkit.errors import InvalidValueError
 from toolkit.training._data import Nested
+from toolkit.training._masking_noise import masking_noise
 from toolkit.training.layerwise._blocks import Block, blocks_of
 from toolkit.training.layerwise._chain import Chain, built, drawing, fresh_optimizer
 from toolkit.training.layerwise._features import Features
@@ -213,7 +214,13 @@ def _autoencoder(
 
 
 class Corruption(keras.layers.Layer):
-    """Sets a share of the numbers to 0 in training and leaves the others as they are (dropout would scale them up)."""
+    """``masking_noise`` in training, nothing else.
+
+    Args:
+        share: of the numbers that are set to 0, from 0 to below 1.
+        seed: fixes which.
+        options: those of ``keras.Layer``.
+    """
 
     def __init__(self, share: float, *, seed: int, **options: Any) -> None:
         super().__init__(**options)
@@ -223,10 +230,7 @@ class Corruption(keras.layers.Layer):
 
     def call(self, x: Any, training: bool = False) -> Any:
         """The inputs, corrupted in training."""
-        if not training:
-            return x
-        keeps = keras.random.uniform(keras.ops.shape(x), seed=self.seeds) >= self.share
-        return x * keras.ops.cast(keeps, x.dtype)
+        return x if not training else masking_noise(x, self.share, self.seeds)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of the inputs."""

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.training._masking_noise import masking_noise
 from toolkit.training.unlabelled._self_supervised import SelfSupervised
 
 
@@ -69,8 +70,7 @@ class DenoisingAutoencoder(SelfSupervised):
     def corrupt(self, x: tf.Tensor) -> tf.Tensor:
         """``x̃``, of the shape of x, spoiled anew with each call."""
         x = tf.convert_to_tensor(x)
-        kept = keras.random.uniform(tf.shape(x), dtype=x.dtype, seed=self.seeds) >= self.masking
-        spoiled = tf.where(kept, x, tf.zeros_like(x))
+        spoiled = masking_noise(x, self.masking, self.seeds)
         if self.gaussian:
             spoiled += self.gaussian * keras.random.normal(tf.shape(x), dtype=x.dtype, seed=self.seeds)
         return spoiled

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from toolkit import models, training
-from toolkit.training._data import _tensor
+from toolkit.training import _steps
+from toolkit.training._data import _tensor, gathered
 from toolkit.training._state import State
 
 
@@ -381,6 +382,15 @@ def test_a_second_fit_finds_the_steps_compiled(build, x, y):
     model.compile("sgd", "sparse_categorical_crossentropy")
     training.fit(model, x, y, epochs=1)
     assert len(traced) > times
+
+
+def test_one_compiled_loop_serves_any_number_of_rows(build, x, y, monkeypatch):
+    traced = []
+    monkeypatch.setattr(_steps, "gathered", lambda *args: traced.append(args) or gathered(*args))
+    model = build()
+    for rows in (20, 30, 7):
+        training.fit(model, x[:rows], y[:rows], epochs=1, batch_size=10)
+    assert len(traced) == 1  # a loop that is traced calls it once, however often it runs
 
 
 def test_what_callbacks_add_is_in_the_history(build, x, y):

@@ -267,7 +267,8 @@ class Run:
             if due or ended or now - checked_at > _SECONDS_BETWEEN_CHECKS:
                 if not (_finite.loss_is_finite(logs) and self.state.finite()):
                     self._blame(train, safe, batches, checked)
-                checked, safe, checked_at = self.step, self.state.read(), now
+                checked, checked_at = self.step, now
+                safe = safe if ended else self.state.read()  # behind the last step there is nothing to go back for
                 batches.forget(self.step)
                 shown.step(self.epoch, self.step, self.expected, logs)
             if due:

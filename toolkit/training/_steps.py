@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import keras
@@ -59,7 +60,7 @@ class Steps:
             # XLA compiles for one size of batch, for seconds: the smaller last batch does without, unless asked.
             self._rest = None if compilation.asked else self.one
             self.one = _traced(step, spec, True)
-        self._many = _loop(self.one)
+        self._many = _loop(self.one, spec)
 
     def run(self, epoch: ArrayEpoch | StreamEpoch, first: int, count: int) -> tuple[int, Logs]:
         """Runs the steps ``first … first + count − 1`` of an epoch.
@@ -132,10 +133,10 @@ def _draws(step: tf.types.experimental.ConcreteFunction) -> bool:
     return any("Random" in node.op or "Multinomial" in node.op for node in [*graph.node, *nodes])
 
 
-def _loop(step: Callable) -> Callable:
+def _loop(step: Callable, spec: Nested) -> Callable:
     """A compiled loop over the steps ``first … last − 1`` of an epoch that returns what the last one returned."""
 
-    @tf.function(autograph=False, reduce_retracing=True)
+    @tf.function(autograph=False)
     def many(data: Nested, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor, size: tf.Tensor) -> Logs:
         def body(k: tf.Tensor, _: Logs) -> tuple[tf.Tensor, Logs]:
             return k + 1, step(gathered(data, order[k * size : (k + 1) * size]))
@@ -154,7 +155,13 @@ def _loop(step: Callable) -> Callable:
         )
         return logs
 
-    return many
+    @cache
+    def traced() -> tf.types.experimental.ConcreteFunction:
+        # Once for arrays of any number of rows: tracing a deep network again takes seconds. And only if it is used.
+        order, number = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)
+        return many.get_concrete_function(spec, order, number, number, number)
+
+    return lambda *arguments: traced()(*arguments)
 
 
 class Pace:

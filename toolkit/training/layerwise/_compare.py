@@ -34,8 +34,12 @@ class _Condition:
     value: float = 0
 
     @property
+    def depth(self) -> int | None:
+        return int(self.value) if self.series == "depth" else None
+
+    @property
     def build_options(self) -> dict[str, int]:
-        return {"depth": int(self.value)} if self.series == "depth" else {}
+        return {} if self.depth is None else {"depth": self.depth}
 
 
 @dataclass(frozen=True)
@@ -131,20 +135,25 @@ def compare(
     store = _Runs(folder, lambda: _fingerprint(first, settings, (x, y, x_test, y_test)))
     plan = [(condition, seed, name) for condition in conditions for name in names for seed in numbers]
     shown, places, runs = Shown(len(plan), verbose), {}, []
+    stored = {at: run for at in plan if (run := store.load(*at)) is not None}
+    starts: dict[tuple, keras.Sequential] = {}
+    for condition, seed, name in plan:
+        # All beforehand: a build that sets the random seed makes TensorFlow forget what it had made ready to run.
+        if (condition, seed, name) not in stored and (seed, condition.depth) not in starts:
+            starts[seed, condition.depth] = _checked(build(seed, **condition.build_options), x, y)
     try:
         for condition, seed, name in plan:
             title = f"{name}, seed {seed}{_told(condition)}"
-            run = store.load(condition, seed, name)
+            run = stored.get((condition, seed, name))
             if run is None:
-                at = (name, condition.build_options.get("depth"))
-                start = _checked(build(seed, **condition.build_options), x, y)
+                at, start = (name, condition.depth), starts[seed, condition.depth]
                 if at not in places:
                     places[at] = Workplace(_checked(build(seed, **condition.build_options), x, y), _WHERE)
                 task = _task(condition, seed, x, y, settings)
                 probed = probes and not condition.series
                 run = _run(name, places[at], start, task, (x_test, y_test), probed)
                 run |= {"method": name, "seed": int(seed), "series": condition.series, "value": float(condition.value)}
-                run["depth"] = at[1]
+                run["depth"] = condition.depth
                 store.save(condition, seed, name, run)
             runs.append(run)
             shown.line(f"{title}  accuracy {run['accuracy']:.4f}  {run['seconds']:.1f} s")

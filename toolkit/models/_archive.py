@@ -20,7 +20,7 @@ import tensorflow as tf
 from pydantic import BaseModel, ValidationError
 
 from toolkit.atomic_write import atomic_write
-from toolkit.errors import DataError
+from toolkit.errors import DataError, InvalidValueError
 
 _WEIGHT = "weights/{}.npy"
 
@@ -79,15 +79,32 @@ def reading(path: str | os.PathLike[str], where: str, expected: str) -> Iterator
         raise DataError(where, expected, f"{name}, which cannot be read: {error}") from error
 
 
+def require_same_network(where: str, model: keras.Model, build: Callable[[], keras.Model]) -> None:
+    """Whether the settings still give the network that was trained: nothing else can be read again.
+
+    Raises:
+        InvalidValueError: what ``build`` makes has other weights than ``model``.
+    """
+    if [(w.shape, w.dtype) for w in _planned(build)] != [(w.shape, w.dtype) for w in model.weights]:
+        remedy = "Set them back, or fit again."
+        raise InvalidValueError(
+            where, "the settings that the network was trained with", "others, set after fit", remedy
+        )
+
+
 def read_weights(archive: zipfile.ZipFile, build: Callable[[], keras.Model]) -> list[np.ndarray]:
     """The weights for the model that ``build`` makes, each an array of the right shape and dtype.
 
     Raises:
         ValueError, LookupError, EOFError: they are not.
     """
-    with tf.Graph().as_default():  # where a variable has a shape, but takes no memory
-        planned = build().weights
-    return [_weight(archive, index, variable) for index, variable in enumerate(planned)]
+    return [_weight(archive, index, variable) for index, variable in enumerate(_planned(build))]
+
+
+def _planned(build: Callable[[], keras.Model]) -> list[keras.Variable]:
+    """The weights of the model that ``build`` makes, in a graph: there they have a shape, but take no memory."""
+    with tf.Graph().as_default():
+        return build().weights
 
 
 def _weight(archive: zipfile.ZipFile, index: int, variable: keras.Variable) -> np.ndarray:

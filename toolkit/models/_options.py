@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from toolkit.errors import InvalidValueError
 
@@ -14,6 +15,17 @@ def check_sizes(where: str, *sizes: int) -> None:
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidValueError(where, "sizes as positive integers", repr(size))
+
+
+def is_number(value: object) -> bool:
+    """Whether ``value`` is a single number, Python's or NumPy's; NaN is, True is not."""
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def check_share(where: str, name: str, value: float) -> None:
+    """Raises InvalidValueError unless ``value`` is a number in [0, 1)."""
+    if not is_number(value) or not 0 <= value < 1:
+        raise InvalidValueError(where, f"{name} in [0, 1)", repr(value))
 
 
 def layer_seed(seed: int | None, index: int) -> int | None:
@@ -28,7 +40,8 @@ def kernel_initializer(activation: str, seed: int | None) -> keras.initializers.
 
 
 def dropout_layer(rate: float, dtype: str, seed: int | None, name: str) -> list[keras.Layer]:
-    """The dropout layer in a list; the empty list for rate 0."""
+    """The dropout layer in a list; the empty list for rate 0. Raises InvalidValueError unless ``rate`` is in [0, 1)."""
+    check_share(f"layer {name!r}", "a rate", rate)
     return [keras.layers.Dropout(rate, seed=seed, dtype=dtype, name=name)] if rate else []
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from toolkit.errors import DataError, UnsupportedError
+from toolkit.errors import DataError, InvalidValueError, UnsupportedError
 from toolkit.images import ImagePreprocessor
 from toolkit.models import ImageClassifier, TabularClassifier, TextClassifier
 from toolkit.text import TextPreprocessor
@@ -255,6 +255,15 @@ def test_columns_are_still_known(tmp_path):
     loaded = TabularClassifier.load(tmp_path / "classifier.zip")
     with pytest.raises(ValueError, match="feature names"):
         loaded.predict(X[["height", "width"]])
+
+
+def test_settings_changed_since_fit_errors(archive):
+    """A file that could not be read again is not written."""
+    before = archive.read_bytes()
+    classifier = TabularClassifier.load(archive)
+    with pytest.raises(InvalidValueError, match="the settings that the network was trained with, received others"):
+        classifier.set_params(hidden=(3, 3)).save(archive)
+    assert archive.read_bytes() == before
 
 
 def test_numpy_reads_the_weights(archive):

@@ -93,6 +93,7 @@ def test_file_of_keras_gives_the_same_model(make, batch, variant, tmp_path):
         ({"attention": "dot"}, "'luong', 'bahdanau' or None"),
         ({"attention": None, "copied_words": 2}, "attention for copied_words"),
         ({"copied_words": -1}, "positive integers"),
+        ({"dropout": 1.5}, r"a rate in \[0, 1\), received 1\.5"),
     ],
 )
 def test_encoder_decoder_errors(options, message):

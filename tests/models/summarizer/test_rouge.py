@@ -35,6 +35,13 @@ def test_errors():
         rouge(["a"], ["a", "b"])
     with pytest.raises(ShapeError):
         rouge([], [])
+    for one, other in (("a", ["a"]), (["a"], "a"), ([None], ["a"]), (["a"], None)):
+        with pytest.raises(InvalidValueError, match=r"rouge, (summaries|references): expected a"):
+            rouge(one, other)
     for baseline in (lead, random_words):
+        with pytest.raises(InvalidValueError, match="expected a list of texts, received one str"):
+            baseline("a b", 1)
+        with pytest.raises(InvalidValueError, match="at index 1"):
+            baseline(["a b", float("nan")], 1)
         with pytest.raises(InvalidValueError, match="words as a positive integer"):
             baseline(["a b"], 0)

@@ -224,6 +224,16 @@ def test_compiled_once_for_batches_of_any_size(make, batch):
         (InvalidValueError, {"max_length": 0}, "max_length as a positive integer"),
         (InvalidValueError, {"width": 0}, "width as a positive integer"),
         (InvalidValueError, {"length_penalty": -1}, "length_penalty from 0"),
+        (InvalidValueError, {"length_penalty": "1"}, "length_penalty from 0"),
+        (InvalidValueError, {"source": [[1, 9]]}, "token ids from 0 to 8, received 1 to 9"),
+        (InvalidValueError, {"source": [[-1, 1]]}, "token ids from 0 to 8, received -1 to 1"),
+        (InvalidValueError, {"source": [[4, 0], [0, 4]]}, r"padded at the end, received \[0 4\] at 1"),
+        (InvalidValueError, {"source": [[4, 0, 4]]}, r"padded at the end, received \[4 0 4\] at 0"),
+        (InvalidValueError, {"source": [[0, 0]]}, r"begin with a token, padded at the end, received \[0 0\] at 0"),
+        (InvalidValueError, {"start": 9}, "ids from 0 to 8, received start=9"),
+        (InvalidValueError, {"end": "end"}, "end='end'"),
+        (InvalidValueError, {"forbidden": 3}, "forbidden=3"),
+        (InvalidValueError, {"forbidden": range(9)}, "a token that may be written"),
     ],
 )
 def test_search_errors(make, error, arguments, message):
@@ -233,5 +243,7 @@ def test_search_errors(make, error, arguments, message):
 
 def test_other_models_errors():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="other")
+    with pytest.raises(UnsupportedError, match="None without decoder"):
+        greedy_search(None, [[1]])
     with pytest.raises(UnsupportedError, match="'other' without decoder, embedding, encoder, probabilities"):
         greedy_search(model, [[1, 2]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 
@@ -166,7 +167,13 @@ def test_save_errors(characters, tmp_path):
         ({"epochs": 0}, "epochs as an integer from 1"),
         ({"beam_width": 1.5}, "beam_width as an integer"),
         ({"validation_fraction": 1}, r"validation_fraction in \[0, 1\)"),
+        ({"validation_fraction": 0.5}, r"learn from others, received validation_fraction=0\.5 of 1"),
         ({"scheduled_sampling": -0.1}, r"scheduled_sampling in \[0, 1\)"),
+        ({"dropout": None}, r"dropout in \[0, 1\), received None"),
+        ({"copied_words": None}, "copied_words as an integer from 0"),
+        ({"learning_rate": "fast"}, "learning_rate as a number above 0"),
+        ({"learning_rate": -1}, "learning_rate as a number above 0"),
+        ({"length_penalty": None}, "length_penalty from 0 to 10"),
     ],
 )
 def test_options_errors(options, message):
@@ -179,11 +186,34 @@ def test_texts_errors(characters):
         Summarizer().summarize("text")
     with pytest.raises(ShapeError, match="2 texts, 1 summaries"):
         Summarizer().fit(["a", "b"], ["a"])
-    with pytest.raises(InvalidValueError, match="texts in a list, received one string"):
+    with pytest.raises(InvalidValueError, match="texts: expected a list of texts, received one str"):
         Summarizer().fit("a", ["a"])
-    with pytest.raises(InvalidValueError, match="summaries that are not empty, received None at 1"):
+    with pytest.raises(
+        InvalidValueError, match="summaries: expected a text in every place, received a missing value, None, at index 1"
+    ):
         Summarizer().fit(["a", "b"], ["a", None])
-    with pytest.raises(InvalidValueError, match="not empty, received ' ' at 0"):
+    with pytest.raises(InvalidValueError, match="not empty, received ' ' at index 0"):
         characters.summarize([" "])
     with pytest.raises(ShapeError, match="at least one of texts"):
         characters.summarize([])
+    with pytest.raises(InvalidValueError, match="a list of texts, received NoneType"):
+        characters.summarize(None)
+
+
+def test_settings_changed_since_fit_errors(characters, tmp_path):
+    """A file that could not be read again is not written; a search is not begun with nonsense."""
+    for changed, message in (
+        ({"units": characters.units + 2}, "the settings that the network was trained with, received others"),
+        ({"level": "words"}, "level='characters', as in fit"),
+    ):
+        other = copy.copy(characters).set_params(**changed)
+        with pytest.raises(InvalidValueError, match=message):
+            other.save(tmp_path / "file")
+    with pytest.raises(InvalidValueError, match="beam_width as an integer from 1, received 0"):
+        copy.copy(characters).set_params(beam_width=0).summarize("12")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numpy_numbers_are_settings_too(characters):
+    other = copy.copy(characters).set_params(beam_width=np.int64(characters.beam_width))
+    assert other.summarize("12") == characters.summarize("12")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.errors import DataError
+from toolkit.errors import DataError, ShapeError
 from toolkit.models.summarizer import END, PADDING, START, UNKNOWN, Vocabulary, shifted
 
 TEXTS = ["the cat sat", "the dog sat", "the mat"]
@@ -77,3 +77,8 @@ def test_words_come_back_as_text():
 def test_from_json_errors(state):
     with pytest.raises((ValueError, DataError)):
         Vocabulary.from_json(state)
+
+
+def test_shifted_errors():
+    with pytest.raises(ShapeError, match=r"targets \(N, T\), received shape \(2,\)"):
+        shifted([4, 5])

@@ -12,7 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 import toolkit
 from toolkit.errors import DataError, UnsupportedError
-from toolkit.models._archive import first_fault, plain_settings, read_weights, reading, tuples_again, write_archive
+from toolkit.models._archive import (
+    first_fault,
+    plain_settings,
+    read_weights,
+    reading,
+    require_same_network,
+    tuples_again,
+    write_archive,
+)
 
 if TYPE_CHECKING:
     from toolkit.models.classifiers._base import NeuralClassifier
@@ -45,6 +53,7 @@ def write_classifier(classifier: NeuralClassifier, path: str | os.PathLike[str])
 
     Raises:
         UnsupportedError: a label or a setting has no place in JSON.
+        InvalidValueError: the settings are not those of the network.
         DataError: the file cannot be written.
     """
     where = f"{type(classifier).__name__}.save"
@@ -65,6 +74,8 @@ def write_classifier(classifier: NeuralClassifier, path: str | os.PathLike[str])
         raise UnsupportedError(where, "settings and labels that JSON can hold", first_fault(error)) from error
     except TypeError as error:
         raise UnsupportedError(where, "settings that JSON can hold", str(error)) from error
+    shape, classes = classifier.sample_shape_, len(labels)
+    require_same_network(where, classifier.model_, lambda: classifier._build_model(shape, classes))
     write_archive(path, where, _DESCRIPTION, description, classifier.model_.get_weights())
 
 

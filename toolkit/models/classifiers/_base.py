@@ -198,6 +198,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             NotFittedError: before ``fit``.
             UnsupportedError: a label or a setting has no place in JSON, such as a RandomState.
+            InvalidValueError: a setting that the network follows from was changed after ``fit``.
             DataError: the file cannot be written.
         """
         from toolkit.models.classifiers._archive import write_classifier

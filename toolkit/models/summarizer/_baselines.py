@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from toolkit.errors import InvalidValueError
+from toolkit.text._texts import check_texts
 
 
 def lead(texts: Sequence[str], words: int) -> list[str]:
@@ -17,10 +18,10 @@ def lead(texts: Sequence[str], words: int) -> list[str]:
         words: how many; the mean length of the summaries is fair.
 
     Raises:
-        InvalidValueError: ``words`` is not a positive integer.
+        InvalidValueError: ``words`` is not a positive integer, or the texts are no list of ``str``.
     """
-    _check(words)
-    return [" ".join(text.split()[:words]) for text in texts]
+    _check(words, "lead")
+    return [" ".join(text.split()[:words]) for text in check_texts(texts, "lead")]
 
 
 def random_words(texts: Sequence[str], words: int, seed: int = 0) -> list[str]:
@@ -32,18 +33,18 @@ def random_words(texts: Sequence[str], words: int, seed: int = 0) -> list[str]:
         seed: fixes the draws.
 
     Raises:
-        InvalidValueError: ``words`` is not a positive integer.
+        InvalidValueError: ``words`` is not a positive integer, or the texts are no list of ``str``.
     """
-    _check(words)
+    _check(words, "random_words")
     random = np.random.default_rng(seed)
     summaries = []
-    for text in texts:
+    for text in check_texts(texts, "random_words"):
         split = text.split()
         places = sorted(random.choice(len(split), min(words, len(split)), replace=False))
         summaries.append(" ".join(split[k] for k in places))
     return summaries
 
 
-def _check(words: int) -> None:
+def _check(words: int, where: str) -> None:
     if isinstance(words, bool) or not isinstance(words, int) or words < 1:
-        raise InvalidValueError("a baseline", "words as a positive integer", repr(words))
+        raise InvalidValueError(where, "words as a positive integer", repr(words))

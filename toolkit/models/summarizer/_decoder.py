@@ -50,6 +50,9 @@ class Decoder:
     Args:
         model: made by ``encoder_decoder``, or loaded from a file.
 
+    Attributes:
+        tokens: how many ids can be read and written: V, with a pointer V + K.
+
     Raises:
         UnsupportedError: the model has not the layers of one.
     """
@@ -66,6 +69,7 @@ class Decoder:
         self._key = layers.get("attention_key", lambda memory: memory)
         self._attentional, self._probabilities = layers.get("attentional_state"), layers["probabilities"]
         self._gate, self._mixture = layers.get("gate"), layers.get("mixture")
+        self.tokens = self._embedding.input_dim + (self._mixture.copied_words if self._mixture else 0)
 
     def encode(self, source: tf.Tensor) -> tuple[Memory, State]:
         """Reads sources ``(N, S)``: the memory, and the state that the decoder begins with."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from toolkit.errors import ShapeError
+from toolkit.text._texts import check_texts
 
 
 class Rouge(NamedTuple):
@@ -40,11 +41,14 @@ def rouge(summaries: Sequence[str], references: Sequence[str]) -> Rouge:
 
     Raises:
         ShapeError: there are not as many references as summaries, or none.
+        InvalidValueError: one of them is no ``str``, or they are no lists. (An empty ``str`` has nothing in common.)
 
     Source: Lin (2004), "ROUGE: A package for automatic evaluation of summaries"; computed by Google's ``rouge-score``.
     """
     from rouge_score.rouge_scorer import RougeScorer
 
+    summaries = list(check_texts(summaries, "rouge, summaries"))
+    references = list(check_texts(references, "rouge, references"))
     if len(summaries) != len(references) or len(summaries) == 0:
         raise ShapeError("rouge", "a reference for each summary", f"{len(summaries)} and {len(references)}")
     scorer = RougeScorer(Rouge._fields, use_stemmer=True)

@@ -9,8 +9,15 @@ import keras
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 import toolkit
-from toolkit.errors import UnsupportedError
-from toolkit.models._archive import first_fault, plain_settings, read_weights, reading, write_archive
+from toolkit.errors import InvalidValueError, UnsupportedError
+from toolkit.models._archive import (
+    first_fault,
+    plain_settings,
+    read_weights,
+    reading,
+    require_same_network,
+    write_archive,
+)
 from toolkit.models.summarizer._vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -38,8 +45,10 @@ def write_summarizer(summarizer: Summarizer, path: str | os.PathLike[str]) -> No
 
     Raises:
         UnsupportedError: a setting has no place in JSON.
+        InvalidValueError: the settings are not those of the network.
         DataError: the file cannot be written.
     """
+    where = "Summarizer.save"
     try:
         description = _Description(
             settings=plain_settings(summarizer.get_params()),
@@ -48,10 +57,14 @@ def write_summarizer(summarizer: Summarizer, path: str | os.PathLike[str]) -> No
             summary_length=summarizer.summary_length_,
         )
     except ValidationError as error:
-        raise UnsupportedError("Summarizer.save", "settings that JSON can hold", first_fault(error)) from error
+        raise UnsupportedError(where, "settings that JSON can hold", first_fault(error)) from error
     except TypeError as error:
-        raise UnsupportedError("Summarizer.save", "settings that JSON can hold", str(error)) from error
-    write_archive(path, "Summarizer.save", _DESCRIPTION, description, summarizer.model_.get_weights())
+        raise UnsupportedError(where, "settings that JSON can hold", str(error)) from error
+    summarizer._check_options()
+    if summarizer.vocabulary_.level != summarizer.level:
+        raise InvalidValueError(where, f"level={summarizer.vocabulary_.level!r}, as in fit", repr(summarizer.level))
+    require_same_network(where, summarizer.model_, lambda: summarizer._build_model(None))
+    write_archive(path, where, _DESCRIPTION, description, summarizer.model_.get_weights())
 
 
 def read_summarizer(cls: type[Summarizer], path: str | os.PathLike[str]) -> Summarizer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.models._options import is_number
 from toolkit.models.summarizer._decoder import Decoder, kept_with
 from toolkit.models.summarizer._vocabulary import END, PADDING, START
 
@@ -56,12 +57,14 @@ def greedy_search(
 
     Raises:
         ShapeError: ``source`` is not ``(N, S)``.
-        InvalidValueError: an option is out of range.
+        InvalidValueError: an option is out of range, or an id is none of the model's; or a source has padding before a
+            token, or no token.
         UnsupportedError: ``model`` is no encoder-decoder.
     """
-    source = _checked("greedy_search", source, max_length)
+    decoder = Decoder(model)
+    source = _checked("greedy_search", decoder, source, max_length, start, end, forbidden)
     key = ("greedy", max_length, start, end, tuple(forbidden))
-    search = kept_with(model, str(key), lambda: _compiled(partial(_greedy, Decoder(model), *key[1:])))
+    search = kept_with(model, str(key), lambda: _compiled(partial(_greedy, decoder, *key[1:])))
     return Written(*(tensor.numpy() for tensor in search(source)))
 
 
@@ -92,28 +95,48 @@ def beam_search(
 
     Raises:
         ShapeError: ``source`` is not ``(N, S)``.
-        InvalidValueError: an option is out of range.
+        InvalidValueError: an option is out of range, or an id is none of the model's; or a source has padding before a
+            token, or no token.
         UnsupportedError: ``model`` is no encoder-decoder.
 
     Source: Sutskever, Vinyals, Le (2014), arXiv:1409.3215; the length: Wu et al. (2016), arXiv:1609.08144.
     """
-    source = _checked("beam_search", source, max_length)
+    decoder = Decoder(model)
+    source = _checked("beam_search", decoder, source, max_length, start, end, forbidden)
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
         raise InvalidValueError("beam_search", "width as a positive integer", repr(width))
-    if not 0 <= length_penalty <= 10:
+    if not is_number(length_penalty) or not 0 <= length_penalty <= 10:
         raise InvalidValueError("beam_search", "length_penalty from 0 to 10", repr(length_penalty))
     key = ("beam", max_length, start, end, tuple(forbidden), width, float(length_penalty))
-    search = kept_with(model, str(key), lambda: _compiled(partial(_beam, Decoder(model), *key[1:])))
+    search = kept_with(model, str(key), lambda: _compiled(partial(_beam, decoder, *key[1:])))
     return Written(*(tensor.numpy() for tensor in search(source)))
 
 
-def _checked(where: str, source: ArrayLike, max_length: int) -> tf.Tensor:
+def _checked(
+    where: str, decoder: Decoder, source: ArrayLike, max_length: int, start: int, end: int, forbidden: Sequence[int]
+) -> tf.Tensor:
     source = np.asarray(source)
     if source.ndim != 2 or source.dtype.kind not in "iu" or 0 in source.shape:
         raise ShapeError(where, "token ids of shape (N, S), not empty", f"{source.dtype} of shape {source.shape}")
     if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
         raise InvalidValueError(where, "max_length as a positive integer", repr(max_length))
+    V = decoder.tokens
+    if source.min() < 0 or source.max() >= V:
+        raise InvalidValueError(where, f"token ids from 0 to {V - 1}", f"{source.min()} to {source.max()}")
+    is_token = source != PADDING
+    if not is_token[:, 0].all() or (is_token[:, 1:] & ~is_token[:, :-1]).any():
+        row = np.flatnonzero(~is_token[:, 0] | (is_token[:, 1:] & ~is_token[:, :-1]).any(axis=1))[0]
+        raise InvalidValueError(where, "sources that begin with a token, padded at the end", f"{source[row]} at {row}")
+    if not isinstance(forbidden, Iterable) or not all(_is_id(k, V) for k in (start, end, *forbidden)):
+        received = f"start={start!r}, end={end!r}, forbidden={forbidden!r}"
+        raise InvalidValueError(where, f"start, end and all that is forbidden as ids from 0 to {V - 1}", received)
+    if len(set(forbidden)) == V:
+        raise InvalidValueError(where, "a token that may be written", "all of them forbidden")
     return tf.constant(source, tf.int32)
+
+
+def _is_id(value: object, V: int) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= value < V
 
 
 def _compiled(search: Any) -> Any:

@@ -15,14 +15,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from toolkit import training
 from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.models._options import check_share, is_number
 from toolkit.models.summarizer._network import encoder_decoder
 from toolkit.models.summarizer._rouge import rouge
 from toolkit.models.summarizer._search import Written, beam_search, greedy_search
 from toolkit.models.summarizer._vocabulary import PADDING, START, UNKNOWN, Encoded, Vocabulary, shifted
+from toolkit.text._texts import check_texts
 from toolkit.training._progress import Shown
 
 _BATCH = 64  # texts that are decoded together
 _LONGEST_SOURCE, _LONGEST_SUMMARY = 400, 100
+# The special tokens and one other; a token and the end.
+_LEAST = {"max_tokens": 5, "source_length": 1, "summary_length": 2}
+_LEAST |= {"copied_words": 0, "beam_width": 1, "epochs": 1, "batch_size": 1}
 
 
 class Alignment(NamedTuple):
@@ -149,6 +154,9 @@ class Summarizer(BaseEstimator):
         seed = self._draw_seed()
         held_out = None
         if self.validation_fraction:
+            if np.ceil(self.validation_fraction * len(texts)) == len(texts):
+                received = f"validation_fraction={self.validation_fraction} of {len(texts)}"
+                raise InvalidValueError("Summarizer", "enough pairs to hold some out and learn from others", received)
             texts, held_texts, summaries, held_summaries = train_test_split(
                 texts, summaries, test_size=self.validation_fraction, random_state=seed
             )
@@ -242,7 +250,7 @@ class Summarizer(BaseEstimator):
         check_is_fitted(self, "model_")
         if self.attention is None:
             raise InvalidValueError("Summarizer.alignment", "a Summarizer with attention", "attention=None")
-        (text,) = _texts([text], "text")
+        (text,) = _texts([text], "texts")
         source = self._encode([text])
         written = self._search(source.ids)
         words = self.vocabulary_.decode(written.tokens[0], source.unknown[0])
@@ -251,10 +259,11 @@ class Summarizer(BaseEstimator):
         return Alignment(written.weights[0, : len(tokens), : len(read)], tokens, read)
 
     def _search(self, ids: np.ndarray) -> Written:
-        options = {"max_length": self.summary_length_, "forbidden": (PADDING, UNKNOWN, START)}
+        self._check_options()  # they may have been set since fit
+        options = {"max_length": int(self.summary_length_), "forbidden": (PADDING, UNKNOWN, START)}
         if self.beam_width == 1:
             return greedy_search(self.model_, ids, **options)
-        return beam_search(self.model_, ids, width=self.beam_width, length_penalty=self.length_penalty, **options)
+        return beam_search(self.model_, ids, width=int(self.beam_width), length_penalty=self.length_penalty, **options)
 
     # ------------------------------------------------------------------ saving
 
@@ -267,6 +276,7 @@ class Summarizer(BaseEstimator):
         Raises:
             NotFittedError: before ``fit``.
             UnsupportedError: a setting has no place in JSON, such as a RandomState.
+            InvalidValueError: a setting that the network follows from was changed after ``fit``.
             DataError: the file cannot be written.
         """
         from toolkit.models.summarizer._saved import write_summarizer
@@ -291,11 +301,13 @@ class Summarizer(BaseEstimator):
         if self.level not in ("words", "characters"):
             raise InvalidValueError("Summarizer", "level 'words' or 'characters'", repr(self.level))
         for name in ("validation_fraction", "scheduled_sampling", "dropout"):
+            check_share("Summarizer", name, getattr(self, name))
+        if not is_number(self.learning_rate) or not 0 < self.learning_rate < np.inf:
+            raise InvalidValueError("Summarizer", "learning_rate as a number above 0", repr(self.learning_rate))
+        if not is_number(self.length_penalty) or not 0 <= self.length_penalty <= 10:
+            raise InvalidValueError("Summarizer", "length_penalty from 0 to 10", repr(self.length_penalty))
+        for name, least in _LEAST.items():
             value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise InvalidValueError("Summarizer", f"{name} in [0, 1)", repr(value))
-        for name in ("max_tokens", "source_length", "summary_length", "beam_width", "epochs", "batch_size"):
-            value, least = getattr(self, name), 5 if name == "max_tokens" else 2 if name == "summary_length" else 1
             if value is None and name.endswith("length"):
                 continue
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
@@ -320,12 +332,10 @@ class _GrowingRate(keras.callbacks.Callback):
 
 
 def _texts(texts: Any, name: str) -> list[str]:
-    if isinstance(texts, str):
-        raise InvalidValueError("Summarizer", f"{name} in a list", "one string", "Put it into a list: [text].")
-    texts = list(texts)
+    texts = list(check_texts(texts, f"Summarizer, {name}"))
     if not texts:
         raise ShapeError("Summarizer", f"at least one of {name}", "none")
     for n, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            raise InvalidValueError("Summarizer", f"{name} that are not empty", f"{text!r} at {n}")
+        if not text.strip():
+            raise InvalidValueError("Summarizer", f"{name} that are not empty", f"{text!r} at index {n}")
     return texts

@@ -9,6 +9,7 @@ import numpy as np
 from nltk.tokenize.treebank import TreebankWordDetokenizer
 from pydantic import BaseModel, ConfigDict
 
+from toolkit.errors import ShapeError
 from toolkit.text import TextPreprocessor
 
 PADDING, UNKNOWN, START, END = range(4)
@@ -149,7 +150,13 @@ def padded(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
 
 
 def shifted(targets: np.ndarray) -> np.ndarray:
-    """What the decoder reads while it learns to write ``targets (N, T)``: the start token, then all but the last."""
+    """What the decoder reads while it learns to write ``targets (N, T)``: the start token, then all but the last.
+
+    Raises:
+        ShapeError: the targets are not ``(N, T)``.
+    """
+    if np.ndim(targets) != 2:
+        raise ShapeError("shifted", "targets (N, T)", f"shape {np.shape(targets)}")
     inputs = np.full_like(targets, START)
     inputs[:, 1:] = targets[:, :-1]
     inputs[:, 1:][targets[:, :-1] == END] = PADDING  # nothing follows the end

@@ -130,10 +130,10 @@ def pretrain(
     validation_data: tuple[Nested, Nested] | None = None,
     seed: int = 0,
     options: dict[str, Any],
-    kept: dict[str, keras.Model] | None = None,
+    kept: dict[str, Any] | None = None,
     **of_stages: Any,
 ) -> LayerwiseHistory:
-    """What ``stacked_autoencoders`` does; ``kept`` holds the compiled models of earlier runs on the same ``model``."""
+    """What ``stacked_autoencoders`` does; ``kept`` holds what was compiled for earlier runs on the same ``model``."""
     where = f"layerwise.stacked_autoencoders of {getattr(model, 'name', model)!r}"
     parts = blocks_of(model, where, blocks)
     require_compiled(model, where)

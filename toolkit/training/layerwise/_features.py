@@ -56,11 +56,15 @@ class Features:
         """What the stored outputs take there; on disk they take nothing."""
         return 0 if self.on_disk else self.bytes
 
-    def pass_through(self, layers: Sequence[keras.Layer]) -> None:
-        """Replaces the features by the outputs of ``layers`` in inference mode."""
+    @property
+    def example(self) -> Nested:
+        """The first row."""
+        return rows_of(self.now[0], slice(0, 1))
+
+    def pass_through(self, run: Callable[[Nested], tuple[tf.Tensor, tf.Tensor | None]]) -> None:
+        """Replaces the features by what ``run`` of them gives, see ``inference``."""
         old = self._folder
         self.bytes, self.on_disk, self._folder = 0, False, None
-        run = inference(layers, rows_of(self.now[0], slice(0, 1)))
         for k, features in enumerate(self.now):
             self.now[k] = self._stored(run, features, k)
         if old is not None:

@@ -134,10 +134,10 @@ def train_locally(
     threshold: float = 0.5,
     seed: int = 0,
     options: dict[str, Any],
-    kept: dict[str, keras.Model] | None = None,
+    kept: dict[str, Any] | None = None,
     **of_stages: Any,
 ) -> ForwardForward:
-    """What ``forward_forward`` does; ``kept`` holds the compiled model of earlier runs on the same ``model``."""
+    """What ``forward_forward`` does; ``kept`` holds what was compiled for earlier runs on the same ``model``."""
     where = f"layerwise.forward_forward of {getattr(model, 'name', model)!r}"
     shaping, dense, classes = _dense_layers(model, where)
     require_compiled(model, where)

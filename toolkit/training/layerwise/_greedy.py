@@ -121,10 +121,10 @@ def train_greedily(
     validation_data: tuple[Nested, Nested] | None = None,
     seed: int = 0,
     options: dict[str, Any],
-    kept: dict[str, keras.Model] | None = None,
+    kept: dict[str, Any] | None = None,
     **of_stages: Any,
 ) -> LayerwiseHistory:
-    """What ``greedy`` does; ``kept`` holds the compiled models of earlier runs on the same ``model``."""
+    """What ``greedy`` does; ``kept`` holds what was compiled for earlier runs on the same ``model``."""
     where = f"layerwise.greedy of {getattr(model, 'name', model)!r}"
     parts = blocks_of(model, where, blocks)
     require_compiled(model, where)

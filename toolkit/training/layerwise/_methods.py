@@ -78,7 +78,7 @@ class Workplace:
 
     def __init__(self, model: keras.Sequential, where: str) -> None:
         self.model, self.parts = model, blocks_of(model, where)
-        self.kept: dict[str, keras.Model] = {}
+        self.kept: dict[str, Any] = {}
         self.used = False
         self._run = _all_outputs(self.parts)
 

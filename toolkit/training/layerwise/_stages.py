@@ -23,7 +23,7 @@ from toolkit.training._history import History
 from toolkit.training._progress import _duration, _place_for
 from toolkit.training._state import State
 from toolkit.training.layerwise._chain import Chain
-from toolkit.training.layerwise._features import Features, rows_of
+from toolkit.training.layerwise._features import Features, inference, rows_of
 from toolkit.training.layerwise._memory import Peak
 from toolkit.training.layerwise._record import LayerwiseHistory, StageRecord
 
@@ -47,7 +47,8 @@ class Stages:
         verbose: True shows the progress, False nothing; None (the default) shows it in runs of over two seconds.
         gradients: whether each record holds the norms of the first gradients.
         measured: whether each record holds the peak memory.
-        kept: models of earlier runs with the same shapes, by stage: reused so that nothing is compiled twice.
+        kept: models and functions of earlier runs with the same layers, by stage: reused, so that nothing is compiled
+            twice.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Stages:
         verbose: bool | None = None,
         gradients: bool = False,
         measured: bool = True,
-        kept: dict[str, keras.Model] | None = None,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         self.where, self.options, self.resume, self.gradients = where, options, resume, gradients
         self.folder = None if checkpoint is None else Path(checkpoint).expanduser()
@@ -137,12 +138,20 @@ class Stage:
     def pass_through(self, features: Features, layers: Sequence[keras.Layer]) -> None:
         """Computes the outputs of ``layers``; the time counts as this stage's."""
         started, before = time.perf_counter(), features.bytes_in_memory
-        features.pass_through(layers)
+        features.pass_through(self._inference(features, layers))
         self.feature_seconds += time.perf_counter() - started
         if self.peak is not None:
             self.peak.outside = before + features.bytes_in_memory  # both, until all had passed
             self.peak.hold(features.bytes_in_memory)
         self._features = features
+
+    def _inference(self, features: Features, layers: Sequence[keras.Layer]) -> Callable:
+        key, kept = f"outputs of {', '.join(layer.name for layer in layers)}", self.stages.kept
+        if kept is None:
+            return inference(layers, features.example)
+        if key not in kept:
+            kept[key] = inference(layers, features.example)
+        return kept[key]
 
     def model(self, make: Callable[[], keras.Model]) -> keras.Model:
         """The model of this stage: a new one, or the one that an earlier run kept, with the new one's numbers."""

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from toolkit import training
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training import unlabelled
 
 
@@ -160,3 +160,53 @@ def test_gan_errors(gan):
     optimizer = keras.optimizers.Adam()
     with pytest.raises(InvalidValueError, match="two optimisers"):
         gan.compile(optimizer, optimizer)
+    for options, message in (({"n": 0}, "n as a positive integer"), ({"n": 2.5}, "n as a positive integer")):
+        with pytest.raises(InvalidValueError, match=message):
+            gan.sample(**options)
+    with pytest.raises(UnsupportedError, match=r"generator as a built .* received NoneType"):
+        unlabelled.GAN(None, gan.discriminator)
+    gan.compile("adam", "adam")
+    with pytest.raises(InvalidValueError, match="GAN: expected floats, received int"):
+        training.fit(gan, np.ones((8, 2), int), verbose=False)
+    with pytest.raises(ShapeError, match=r"samples of shape \(2,\), received \(3,\)"):
+        training.fit(gan, np.ones((8, 3), "float32"), verbose=False)
+
+
+def test_validation_measures_and_learns_nothing(gan, points):
+    """What the discriminator says of samples that it has not seen, worked out by hand."""
+    gan.compile("sgd", "sgd", run_eagerly=True)
+    before = [weight.numpy() for weight in gan.trainable_weights]
+    state = gan.seeds.state.numpy()
+    measured = gan.evaluate(points, batch_size=len(points), return_dict=True, verbose=0)
+    gan.seeds.state.assign(state)
+    s_real, s_generated = gan(points), gan(gan.generator(gan.latent(len(points))))
+    right = (np.mean(s_real > 0) + np.mean(s_generated < 0)) / 2
+    assert measured["discriminator_accuracy"] == pytest.approx(right)
+    assert measured["discriminator_loss"] == pytest.approx(
+        float(unlabelled.discriminator_loss(s_real, s_generated)), rel=1e-5
+    )
+    assert measured["generator_loss"] == pytest.approx(float(unlabelled.generator_loss(s_generated)), rel=1e-5)
+    assert measured["generator_gradient"] > 0
+    assert_same(before, [weight.numpy() for weight in gan.trainable_weights])
+    history = training.fit(gan, points[:32], validation_data=(points[32:], None), verbose=False).history
+    assert {f"val_{name}" for name in unlabelled.GAN.MEASURES} <= set(history)
+
+
+def test_a_last_batch_that_fills_no_pack_counts_nowhere():
+    x = np.random.default_rng(0).standard_normal((9, 2)).astype("float32")
+    losses = []
+    for n in (8, 9):
+        generator = unlabelled.dense_network(3, 2, hidden=(4,), seed=0)
+        gan = unlabelled.GAN(generator, unlabelled.dense_network(4, 1, hidden=(4,), seed=1), pack=2)
+        gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), run_eagerly=True)
+        losses.append(training.fit(gan, x[:n], batch_size=8, shuffle=False, verbose=False).history)
+    assert losses[0] == losses[1]
+
+
+def test_sample_record_errors(autoencoder, bars):
+    with pytest.raises(InvalidValueError, match="epochs as a sequence of integers, received 3"):
+        unlabelled.SampleRecord(epochs=3)
+    with pytest.raises(InvalidValueError, match="each of epochs as an integer from 0, received -1"):
+        unlabelled.SampleRecord(epochs=(0, -1))
+    with pytest.raises(UnsupportedError, match="a GAN to take samples of, received DenoisingAutoencoder"):
+        training.fit(autoencoder, bars, callbacks=[unlabelled.SampleRecord()], verbose=False)

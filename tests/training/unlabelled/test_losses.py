@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit import scratch
+from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.training import unlabelled
 
 
@@ -73,3 +74,16 @@ def test_the_best_discriminator_gives_the_jensen_shannon_divergence():
     assert value(best) == pytest.approx(2 * divergence - np.log(4))
     for other in (best * 0.9 + 0.05, np.full(4, 0.5)):
         assert value(other) < value(best)
+
+
+@pytest.mark.parametrize("z", [np.ones((3, 2)), np.ones(4), np.ones((0, 2))])
+def test_nt_xent_of_what_are_no_pairs_errors(z):
+    with pytest.raises(ShapeError, match=r"z \(2N, D\), received shape"):
+        unlabelled.nt_xent(z)
+
+
+def test_nt_xent_errors():
+    with pytest.raises(InvalidValueError, match="floats, received int64"):
+        unlabelled.nt_xent(np.ones((4, 2), "int64"))
+    with pytest.raises(InvalidValueError, match="a temperature above 0, received 0"):
+        unlabelled.nt_xent(np.ones((4, 2)), 0)

@@ -49,3 +49,13 @@ def test_ring_errors():
         GaussianRing(deviation=0)
     with pytest.raises(ShapeError, match=r"samples \(N, 2\)"):
         GaussianRing().hits(np.zeros((3, 3)))
+    with pytest.raises(InvalidValueError, match=r"modes as a positive integer, received 2\.5"):
+        GaussianRing(modes=2.5)
+    with pytest.raises(InvalidValueError, match="n as an integer from 0, received -1"):
+        GaussianRing().draw(-1)
+    with pytest.raises(ShapeError, match=r"points \(…, 2\)"):
+        GaussianRing().density([1, 2, 3])
+
+
+def test_no_samples_hit_nothing():
+    assert GaussianRing().modes_hit(np.zeros((0, 2))) == 0

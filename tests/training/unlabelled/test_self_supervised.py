@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from toolkit import scratch, training
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training import unlabelled
 
 # ---------------------------------------------------------------------- both
@@ -78,6 +78,24 @@ def test_a_broken_learning_rate_is_named(model, bars):
         training.fit(model, bars, epochs=6, batch_size=24, verbose=False)
 
 
+@pytest.mark.parametrize("eager", [True, False])
+def test_bytes_and_other_shapes_errors(eager, model, bars):
+    model.compile("adam", run_eagerly=eager)
+    with pytest.raises(InvalidValueError, match=r"expected floats, received uint8\..*divide bytes by 255"):
+        training.fit(model, (255 * bars).astype("uint8"), verbose=False)
+    with pytest.raises(ShapeError, match=r"samples of shape \(8, 8, 1\), received \(4, 8, 1\)"):
+        model.train_step(tf.constant(bars[:, :4]))
+
+
+def test_networks_that_are_not_built_errors(encoder):
+    unbuilt = keras.Sequential([keras.layers.Dense(3)])
+    for kind in (unlabelled.SimCLR, unlabelled.DenoisingAutoencoder):
+        with pytest.raises(UnsupportedError, match=r"encoder as a built .* received NoneType"):
+            kind(None, encoder)
+        with pytest.raises(UnsupportedError, match=r"received one without shapes\. Let it begin with keras\.Input"):
+            kind(encoder, unbuilt)
+
+
 # ---------------------------------------------------------------------- SimCLR
 
 
@@ -105,8 +123,16 @@ def test_simclr_errors(encoder):
     head = unlabelled.projection_head(6)
     with pytest.raises(InvalidValueError, match="temperature above 0"):
         unlabelled.SimCLR(encoder, head, temperature=0)
+    with pytest.raises(InvalidValueError, match="temperature above 0"):
+        unlabelled.SimCLR(encoder, head, temperature="warm")
     with pytest.raises(ShapeError, match=r"outputs \(N, D\)"):
         unlabelled.SimCLR(keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3)]), head)
+    with pytest.raises(ShapeError, match=r"a head of features \(6,\), received \(5,\)"):
+        unlabelled.SimCLR(encoder, unlabelled.projection_head(5))
+    with pytest.raises(ShapeError, match=r"a head with outputs \(N, P\)"):
+        unlabelled.SimCLR(encoder, unlabelled.image_decoder((8, 8, 1), 6))
+    with pytest.raises(UnsupportedError, match="view as a Keras layer, received str"):
+        unlabelled.SimCLR(encoder, head, view="another")
 
 
 # ---------------------------------------------------------------------- denoising autoencoder
@@ -136,6 +162,21 @@ def test_gaussian_corruption_adds_noise_of_its_deviation(encoder):
     assert abs(noise.mean()) < 0.01
 
 
+def test_values_outside_of_0_and_1_errors(autoencoder, bars):
+    """Of these the cross-entropy has no least value: it would fall for ever."""
+    with pytest.raises(InvalidValueError, match=r"values in \[0, 1\], received others\. Divide bytes by 255"):
+        training.fit(autoencoder, 255 * bars, verbose=False)
+    autoencoder.compile("adam", run_eagerly=False)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"expected values in \[0, 1\]"):
+        training.fit(autoencoder, bars - 0.5, verbose=False)
+
+
+def test_gaps_are_named(autoencoder, bars):
+    bars[3] = np.nan
+    with pytest.raises(InvalidValueError, match="x of the batch is not finite in epoch 1"):
+        training.fit(autoencoder, bars, verbose=False)
+
+
 def test_autoencoder_spoils_nothing_outside_of_training(autoencoder, bars):
     np.testing.assert_array_equal(autoencoder(bars), autoencoder(bars))
     assert autoencoder(bars).shape == bars.shape
@@ -147,7 +188,21 @@ def test_autoencoder_errors(encoder):
     decoder = unlabelled.image_decoder((8, 8, 1), 6)
     with pytest.raises(InvalidValueError, match="masking"):
         unlabelled.DenoisingAutoencoder(encoder, decoder, masking=1)
+    with pytest.raises(InvalidValueError, match="masking from 0 to below 1, received None"):
+        unlabelled.DenoisingAutoencoder(encoder, decoder, masking=None)
+    with pytest.raises(ShapeError, match=r"a decoder of features \(6,\), received \(5,\)"):
+        unlabelled.DenoisingAutoencoder(encoder, unlabelled.image_decoder((8, 8, 1), 5))
     with pytest.raises(InvalidValueError, match="gaussian"):
         unlabelled.DenoisingAutoencoder(encoder, decoder, gaussian=-1)
     with pytest.raises(InvalidValueError, match="divisible by 4"):
         unlabelled.image_decoder((10, 8, 1))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 0), (8.0, 8, 1), 8])
+@pytest.mark.parametrize(
+    "network",
+    [unlabelled.image_encoder, unlabelled.image_decoder, unlabelled.image_generator, unlabelled.image_discriminator],
+)
+def test_shapes_of_no_images_errors(network, shape):
+    with pytest.raises(ShapeError, match=r"one image's shape, \(H, W, C\)"):
+        network(shape)

@@ -7,9 +7,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import ShapeError, UnsupportedError
+from toolkit.training.unlabelled._checks import require_batch, require_built, require_number, require_shape
 from toolkit.training.unlabelled._self_supervised import SelfSupervised
 from toolkit.training.unlabelled._views import RandomView
+
+_LEAST = 1e-12  # of a temperature: above 0
 
 
 def nt_xent(z: tf.Tensor, temperature: float = 0.5) -> tf.Tensor:
@@ -26,9 +29,17 @@ def nt_xent(z: tf.Tensor, temperature: float = 0.5) -> tf.Tensor:
         temperature: τ > 0.
 
     Returns:
-        A number.
+        A number. For a single image it is 0: nothing is there to tell its views from.
+
+    Raises:
+        ShapeError: z has not two axes, or an odd number of rows.
+        InvalidValueError: z holds no floats, or ``temperature`` is not above 0.
     """
     z = tf.convert_to_tensor(z)
+    if z.shape.rank != 2 or (z.shape[0] is not None and (z.shape[0] % 2 or not z.shape[0])):
+        raise ShapeError("nt_xent", "z (2N, D)", f"shape {tuple(z.shape)}")
+    require_batch("nt_xent", z, z.shape[1:])
+    require_number("nt_xent", "a temperature above 0", temperature, least=_LEAST)
     u = tf.math.l2_normalize(z, axis=1)
     similarity = tf.matmul(u, u, transpose_b=True) / temperature
     n = tf.shape(z)[0]
@@ -62,8 +73,10 @@ class SimCLR(SelfSupervised):
         temperature: τ; the smaller, the more the views that are most easily confused count.
 
     Raises:
-        ShapeError: the encoder does not give one row of features for each image.
-        InvalidValueError: ``temperature`` is not above 0.
+        UnsupportedError: encoder or head is no built Keras model, or ``view`` is no layer.
+        ShapeError: the encoder does not give one row of features for each image, or the head does not take it; in
+            training, the images are of another shape.
+        InvalidValueError: ``temperature`` is not above 0; in training, the images are no floats.
     """
 
     def __init__(
@@ -76,11 +89,16 @@ class SimCLR(SelfSupervised):
         name: str = "simclr",
     ) -> None:
         super().__init__(name=name)
+        require_built("SimCLR", encoder=encoder, head=head)
         if len(encoder.output_shape) != 2:
             remedy = "End it with Flatten, pooling or a dense layer."
             raise ShapeError("SimCLR", "an encoder with outputs (N, D)", f"{encoder.output_shape}", remedy)
-        if not temperature > 0:
-            raise InvalidValueError("SimCLR", "a temperature above 0", repr(temperature))
+        require_shape("SimCLR", "a head of features", encoder.output_shape[1:], head.input_shape[1:])
+        if len(head.output_shape) != 2:
+            raise ShapeError("SimCLR", "a head with outputs (N, P)", f"{head.output_shape}")
+        if view is not None and not isinstance(view, keras.layers.Layer):
+            raise UnsupportedError("SimCLR", "view as a Keras layer", type(view).__name__)
+        require_number("SimCLR", "a temperature above 0", temperature, least=_LEAST)
         self.encoder, self.head, self.temperature = encoder, head, temperature
         self.view = RandomView(seed=0) if view is None else view
         self.build(encoder.input_shape)
@@ -96,6 +114,7 @@ class SimCLR(SelfSupervised):
 
     def compute_loss(self, x: tf.Tensor, *_: Any, training: bool = True, **__: Any) -> tf.Tensor:
         """NT-Xent of two views of each image."""
+        x = require_batch("SimCLR", x, self.encoder.input_shape[1:])
         views = tf.concat([self.view(x), self.view(x)], axis=0)
         z = self.head(self.encoder(views, training=training), training=training)
         return nt_xent(z, self.temperature)

@@ -7,9 +7,17 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.training._masking_noise import masking_noise
+from toolkit.training.unlabelled._checks import (
+    require_batch,
+    require_built,
+    require_number,
+    require_shape,
+    require_shares,
+)
 from toolkit.training.unlabelled._self_supervised import SelfSupervised
+
+_WHERE = "DenoisingAutoencoder"
 
 
 class DenoisingAutoencoder(SelfSupervised):
@@ -37,8 +45,11 @@ class DenoisingAutoencoder(SelfSupervised):
         seed: fixes the noise.
 
     Raises:
-        ShapeError: the decoder's outputs have not the shape of the encoder's inputs.
-        InvalidValueError: ``masking`` is not in [0, 1), or ``gaussian`` is negative.
+        UnsupportedError: encoder or decoder is no built Keras model.
+        ShapeError: the decoder does not take the encoder's outputs, or does not give back the shape of its inputs; in
+            training, the samples are of another shape.
+        InvalidValueError: ``masking`` is not in [0, 1), or ``gaussian`` is negative; in training, x holds no floats, or
+            values outside of [0, 1] (then, where the step is compiled, it is TensorFlow's InvalidArgumentError).
     """
 
     def __init__(
@@ -52,13 +63,12 @@ class DenoisingAutoencoder(SelfSupervised):
         name: str = "denoising_autoencoder",
     ) -> None:
         super().__init__(name=name)
-        if decoder.output_shape[1:] != encoder.input_shape[1:]:
-            expected = f"a decoder that gives back the shape of the inputs, {encoder.input_shape[1:]}"
-            raise ShapeError("DenoisingAutoencoder", expected, f"{decoder.output_shape[1:]}")
-        if not 0 <= masking < 1:
-            raise InvalidValueError("DenoisingAutoencoder", "masking from 0 to below 1", repr(masking))
-        if not gaussian >= 0:
-            raise InvalidValueError("DenoisingAutoencoder", "gaussian from 0", repr(gaussian))
+        require_built(_WHERE, encoder=encoder, decoder=decoder)
+        require_shape(_WHERE, "a decoder of features", encoder.output_shape[1:], decoder.input_shape[1:])
+        expected = "a decoder that gives back the shape of the inputs,"
+        require_shape(_WHERE, expected, encoder.input_shape[1:], decoder.output_shape[1:])
+        require_number(_WHERE, "masking from 0 to below 1", masking, below=1.0)
+        require_number(_WHERE, "gaussian from 0", gaussian)
         self.encoder, self.decoder = encoder, decoder
         self.masking, self.gaussian = masking, gaussian
         self.seeds = keras.random.SeedGenerator(seed)
@@ -69,7 +79,7 @@ class DenoisingAutoencoder(SelfSupervised):
 
     def corrupt(self, x: tf.Tensor) -> tf.Tensor:
         """``x̃``, of the shape of x, spoiled anew with each call."""
-        x = tf.convert_to_tensor(x)
+        x = require_batch(_WHERE, x, self.encoder.input_shape[1:])
         spoiled = masking_noise(x, self.masking, self.seeds)
         if self.gaussian:
             spoiled += self.gaussian * keras.random.normal(tf.shape(x), dtype=x.dtype, seed=self.seeds)
@@ -77,5 +87,9 @@ class DenoisingAutoencoder(SelfSupervised):
 
     def compute_loss(self, x: tf.Tensor, *_: Any, training: bool = True, **__: Any) -> tf.Tensor:
         """Cross-entropy between the clean x and what was made of its spoiled version."""
-        r = self(self.corrupt(x), training=training)
+        spoiled = self.corrupt(x)
+        # Of other values the loss has no least value: it falls and falls, and nothing is learned.
+        in_range = require_shares(_WHERE, tf.convert_to_tensor(x))
+        with tf.control_dependencies([] if in_range is None else [in_range]):
+            r = self(spoiled, training=training)
         return tf.reduce_mean(keras.losses.binary_crossentropy(x, r))

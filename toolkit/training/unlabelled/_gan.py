@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
+from toolkit.training.unlabelled._checks import require_batch, require_built, require_integer
 
 
 def discriminator_loss(s_real: tf.Tensor, s_generated: tf.Tensor) -> tf.Tensor:
@@ -64,12 +65,13 @@ class GAN(keras.Model):
             samples at a time, side by side along their last axis.
         saturating: whether the generator uses its side of the minimax game, ``ln(1 − D)``.
         pack: m samples are judged together, all real or all generated, which shows a lack of variety (PacGAN, Lin et
-            al., 2018); samples of a batch that do not fill a pack are left out.
+            al., 2018); samples of a batch that do not fill a pack are left out, so a batch needs m at least.
         seed: fixes z.
 
     Raises:
-        ShapeError: generator and discriminator do not fit each other.
-        InvalidValueError: ``pack`` is not a positive integer.
+        UnsupportedError: generator or discriminator is no built Keras model.
+        ShapeError: generator and discriminator do not fit each other; in training, the samples are of another shape.
+        InvalidValueError: ``pack`` is not a positive integer; in training, the samples are no floats.
     """
 
     MEASURES = ("discriminator_loss", "generator_loss", "discriminator_accuracy", "generator_gradient")
@@ -85,8 +87,8 @@ class GAN(keras.Model):
         name: str = "gan",
     ) -> None:
         super().__init__(name=name)
-        if isinstance(pack, bool) or not isinstance(pack, int) or pack < 1:
-            raise InvalidValueError("GAN", "pack as a positive integer", repr(pack))
+        require_built("GAN", generator=generator, discriminator=discriminator)
+        require_integer("GAN", "pack", pack)
         *shape, channels = generator.output_shape[1:]
         if discriminator.input_shape[1:] != (*shape, channels * pack) or discriminator.output_shape[1:] != (1,):
             expected = f"a discriminator from {(None, *shape, channels * pack)} to (None, 1), one logit for each sample"
@@ -143,18 +145,18 @@ class GAN(keras.Model):
         return keras.random.normal(shape, dtype=self.generator.compute_dtype, seed=self.seeds)
 
     def sample(self, n: int, *, seed: int = 0) -> np.ndarray:
-        """``n`` generated samples, ``(n, …)``; the same for the same weights and seed."""
+        """``n`` generated samples, ``(n, …)``; the same for the same weights and seed.
+
+        Raises:
+            InvalidValueError: ``n`` is not a positive integer.
+        """
+        require_integer("GAN.sample", "n", n)
         z = np.random.default_rng(seed).standard_normal((n, self.generator.input_shape[-1]))
         return self.generator.predict(z.astype(self.generator.compute_dtype), verbose=0)
 
-    def compute_loss(self, x: tf.Tensor, *_: Any, training: bool = True, **__: Any) -> tf.Tensor:
-        """The sum of both losses, which nobody makes small; it is asked for when a number was not finite."""
-        s = self(self.generator(self.latent(tf.shape(x)[0]), training=training), training=training)
-        return discriminator_loss(self(x, training=training), s) + generator_loss(s, saturating=self.saturating)
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """A step of the discriminator, then a step of the generator against it."""
-        x, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        x = self._samples(data)
         n = tf.shape(x)[0]
 
         # The discriminator learns; the generator's samples are data to it, made outside of the tape.
@@ -170,10 +172,37 @@ class GAN(keras.Model):
             loss_G = generator_loss(s, saturating=self.saturating)
         gradients = self._step(self.optimizer, self.generator, tape, loss_G)
 
+        return self._measured(s_real, s_generated, loss_D, loss_G, gradients)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """The same measures of a batch that nothing is learned from: what the discriminator says of samples it has
+        not seen tells whether it knows the others by heart.
+        """
+        x = self._samples(data)
+        s_real = self(x, training=False)
+        with tf.GradientTape() as tape:
+            s_generated = self(self.generator(self.latent(tf.shape(x)[0]), training=False), training=False)
+            loss_G = generator_loss(s_generated, saturating=self.saturating)
+        gradients = tape.gradient(loss_G, [w.value for w in self.generator.trainable_variables])
+        return self._measured(s_real, s_generated, discriminator_loss(s_real, s_generated), loss_G, gradients)
+
+    def _samples(self, data: Any) -> tf.Tensor:
+        x, *_ = keras.utils.unpack_x_y_sample_weight(data)
+        return require_batch("GAN", x, self.generator.output_shape[1:])
+
+    def _measured(
+        self,
+        s_real: tf.Tensor,
+        s_generated: tf.Tensor,
+        loss_D: tf.Tensor,
+        loss_G: tf.Tensor,
+        gradients: list[tf.Tensor],
+    ) -> dict[str, tf.Tensor]:
         right = [tf.reduce_mean(tf.cast(told, "float32")) for told in (s_real > 0, s_generated < 0)]
+        judged = tf.shape(s_real)[0] > 0  # a last batch may be too small to fill a pack: then its means are none
         measured = loss_D, loss_G, (right[0] + right[1]) / 2, tf.linalg.global_norm(gradients)
         for mean, value in zip(self.means, measured, strict=True):
-            mean.update_state(value)
+            mean.update_state(tf.where(judged, value, tf.zeros_like(value)), sample_weight=tf.cast(judged, "float32"))
         return self.get_metrics_result()
 
     def _step(
@@ -205,6 +234,10 @@ class SampleRecord(keras.callbacks.Callback):
         epochs: after which epochs, from 1; 0 is before training.
         seed: fixes z.
 
+    Raises:
+        InvalidValueError: ``n`` or an epoch is no such integer.
+        UnsupportedError: when training begins, of a model that is no GAN.
+
     Attributes:
         samples: for each of these times an array ``(n, …)``.
         times: the epochs that came so far.
@@ -212,12 +245,19 @@ class SampleRecord(keras.callbacks.Callback):
 
     def __init__(self, n: int = 8, epochs: Sequence[int] = (0, 1, 2, 5, 10, 20), *, seed: int = 0) -> None:
         super().__init__()
+        require_integer("SampleRecord", "n", n)
+        if not isinstance(epochs, Iterable):
+            raise InvalidValueError("SampleRecord", "epochs as a sequence of integers", repr(epochs))
         self.n, self.epochs, self.seed = n, tuple(epochs), seed
+        for epoch in self.epochs:
+            require_integer("SampleRecord", "each of epochs", epoch, least=0)
         self.samples: list[np.ndarray] = []
         self.times: list[int] = []
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """The generator as it is before."""
+        if not isinstance(self.model, GAN):
+            raise UnsupportedError("SampleRecord", "a GAN to take samples of", type(self.model).__name__)
         self._keep(0)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

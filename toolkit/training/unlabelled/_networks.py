@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers
 
-from toolkit.errors import InvalidValueError
+from toolkit.errors import InvalidValueError, ShapeError
 
 _SLOPE = 0.2  # of the leaky ReLU, as in DCGAN
 
@@ -30,8 +31,11 @@ def image_encoder(
         filters: of each convolution.
         seed: fixes the initial weights.
         name: the model's name.
+
+    Raises:
+        ShapeError: ``input_shape`` is not that of an image.
     """
-    stack: list[keras.Layer] = [keras.Input(tuple(input_shape))]
+    stack: list[keras.Layer] = [keras.Input(_image_shape(input_shape, "image_encoder"))]
     for k, count in enumerate(filters):
         options = {"kernel_initializer": _he(seed, k), "name": f"convolution_{k + 1}"}
         stack.append(layers.Conv2D(count, 3, strides=2, padding="same", activation="relu", **options))
@@ -65,6 +69,7 @@ def image_decoder(
     """``h (N, features)`` → dense → two transposed convolutions of stride 2 → ``r (N, H, W, C)`` in [0, 1].
 
     Raises:
+        ShapeError: ``output_shape`` is not that of an image.
         InvalidValueError: height or width is not divisible by 4.
     """
     height, width, channels = _quarters(output_shape, "image_decoder")
@@ -96,6 +101,7 @@ def image_generator(
     Dense, then two transposed convolutions of stride 2; batch normalisation and ReLU behind all but the last.
 
     Raises:
+        ShapeError: ``output_shape`` is not that of an image.
         InvalidValueError: height or width is not divisible by 4.
     """
     height, width, channels = _quarters(output_shape, "image_generator")
@@ -131,8 +137,12 @@ def image_discriminator(
     """``x (N, H, W, C)`` in [0, 1] → two convolutions of stride 2, leaky ReLU and dropout → one logit, ``(N, 1)``.
 
     The values are stretched to −1 … 1 first: a black background is then something to be seen, and not 0.
+
+    Raises:
+        ShapeError: ``input_shape`` is not that of an image.
     """
-    stack: list[keras.Layer] = [keras.Input(tuple(input_shape)), layers.Rescaling(2.0, offset=-1.0, name="stretched")]
+    shape = _image_shape(input_shape, "image_discriminator")
+    stack: list[keras.Layer] = [keras.Input(shape), layers.Rescaling(2.0, offset=-1.0, name="stretched")]
     for k, count in enumerate((filters, 2 * filters)):
         options = {"strides": 2, "padding": "same", "kernel_initializer": _he(seed, k)}
         stack += [layers.Conv2D(count, 4, name=f"convolution_{k + 1}", **options)]
@@ -167,8 +177,15 @@ def _glorot(seed: int | None, k: int) -> keras.initializers.Initializer:
     return keras.initializers.GlorotUniform(seed if seed is None else 100 * seed + k)
 
 
+def _image_shape(shape: Sequence[int], where: str) -> tuple[int, int, int]:
+    shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+    if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+        raise ShapeError(where, "one image's shape, (H, W, C)", f"{shape}")
+    return shape
+
+
 def _quarters(shape: Sequence[int], where: str) -> tuple[int, int, int]:
-    height, width, channels = shape
+    height, width, channels = _image_shape(shape, where)
     if height % 4 or width % 4:
         raise InvalidValueError(where, "height and width divisible by 4, which are doubled twice", f"{tuple(shape)}")
     return height // 4, width // 4, channels

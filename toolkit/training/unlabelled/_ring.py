@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import ShapeError
+from toolkit.training.unlabelled._checks import require_integer, require_number
+
+_LEAST = 1e-12  # of a length: above 0
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class GaussianRing:
     deviation: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.modes < 1 or not self.radius > 0 or not self.deviation > 0:
-            raise InvalidValueError("GaussianRing", "a positive number of modes, radius and deviation", repr(self))
+        require_integer("GaussianRing", "modes", self.modes)
+        for name in ("radius", "deviation"):
+            require_number("GaussianRing", f"{name} as a positive number", getattr(self, name), least=_LEAST)
 
     @property
     def centres(self) -> np.ndarray:
@@ -38,14 +42,26 @@ class GaussianRing:
         return self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
     def draw(self, n: int, *, seed: int = 0) -> np.ndarray:
-        """``n`` samples, ``(n, 2)`` float32."""
+        """``n`` samples, ``(n, 2)`` float32.
+
+        Raises:
+            InvalidValueError: ``n`` is not an integer from 0.
+        """
+        require_integer("GaussianRing.draw", "n", n, least=0)
         rng = np.random.default_rng(seed)
         centre = self.centres[rng.integers(0, self.modes, n)]
         return (centre + self.deviation * rng.standard_normal((n, 2))).astype("float32")
 
     def density(self, x: ArrayLike) -> np.ndarray:
-        """The density p at the points ``x (…, 2)``, ``(…)``."""
-        squared = ((np.asarray(x)[..., np.newaxis, :] - self.centres) ** 2).sum(axis=-1)
+        """The density p at the points ``x (…, 2)``, ``(…)``.
+
+        Raises:
+            ShapeError: the last axis has not two numbers.
+        """
+        x = np.asarray(x)
+        if x.shape[-1:] != (2,):
+            raise ShapeError("GaussianRing.density", "points (…, 2)", f"shape {x.shape}")
+        squared = ((x[..., np.newaxis, :] - self.centres) ** 2).sum(axis=-1)
         normal = np.exp(-squared / (2 * self.deviation**2)) / (2 * np.pi * self.deviation**2)
         return normal.mean(axis=-1)
 
@@ -63,5 +79,6 @@ class GaussianRing:
         return near.sum(axis=0)
 
     def modes_hit(self, samples: ArrayLike, *, least: float = 0.2) -> int:
-        """How many of the K Gaussians got at least this share of what they should get, ``N/K``."""
-        return int((self.hits(samples) >= least * len(np.asarray(samples)) / self.modes).sum())
+        """How many of the K Gaussians got a sample, and at least this share of what they should get, ``N/K``."""
+        hits = self.hits(samples)
+        return int((hits >= max(1, least * len(np.asarray(samples)) / self.modes)).sum())

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.training.unlabelled._checks import require_number
 
 
 class RandomView(keras.layers.Layer):
@@ -49,9 +50,8 @@ class RandomView(keras.layers.Layer):
         super().__init__(**options)
         self.strengths = {"shift": shift, "zoom": zoom, "rotation": rotation, "cutout": cutout, "noise": noise}
         for name, strength in self.strengths.items():
-            if not 0 <= strength < (1 if name in ("zoom", "cutout") else float("inf")):
-                expected = f"{name} from 0" + (" to below 1" if name in ("zoom", "cutout") else "")
-                raise InvalidValueError("RandomView", expected, repr(strength))
+            expected, below = (" to below 1", 1.0) if name in ("zoom", "cutout") else ("", float("inf"))
+            require_number("RandomView", f"{name} from 0{expected}", strength, below=below)
         self.seed = seed
         self.seeds = keras.random.SeedGenerator(seed)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from toolkit import training
-from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
+from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError
 from toolkit.training import layerwise
 from toolkit.training.layerwise._compare import _Condition, _Settings, _task
 from toolkit.training.layerwise._methods import METHODS
@@ -128,8 +128,22 @@ def test_finished_runs_are_kept(build, data, tmp_path, monkeypatch):
     assert second.runs[0] == first.runs[0]
     with pytest.raises(InvalidValueError, match="settings, epochs is 2, was 1"):
         layerwise.compare(build, data, seeds=1, **options | {"epochs": 2})
-    path = second.to_csv(tmp_path / "runs.csv")
-    assert path.read_text().startswith("accuracy,")
+
+
+def test_csv_holds_all_that_was_found(build, data, tmp_path):
+    def deep(seed, depth=1):
+        return build(seed, depth=depth)
+
+    options = {"methods": ["end-to-end", "greedy"], "seeds": 2, "epochs": 1, "depths": [2], "labels": [3]}
+    found = layerwise.compare(deep, data, **options)
+    path = found.to_csv(tmp_path / "runs.csv")
+    read = layerwise.Comparison.from_csv(path)
+    assert (read.runs, read.methods, read.settings) == (found.runs, found.methods, found.settings)
+    assert read.differences().equals(found.differences())
+    for name, content in (("empty", ""), ("other", "a,b\n1,2\n"), ("cut", path.read_text()[:900])):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(DataError, match=r"runs that Comparison\.to_csv wrote"):
+            layerwise.Comparison.from_csv(tmp_path / name)
 
 
 def test_errors(build, data, x, y):

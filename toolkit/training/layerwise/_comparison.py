@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.atomic_write import atomic_write
-from toolkit.errors import InvalidValueError
+from toolkit.errors import DataError, InvalidValueError
 from toolkit.training._linear_probe import interval_half_width
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SERIES = {"labels": "labels a class", "depth": "blocks", "noise": "share of wrong labels"}
 _MEASURES = ("accuracy", "training_accuracy", "seconds", "steps", "peak_mb", "trainable_parameters")
+_LISTS = ("gradients", "layers", "probes")
 
 
 class Comparison:
@@ -160,14 +162,40 @@ class Comparison:
         return list(dict.fromkeys(run["series"] for run in self.runs if run["series"]))
 
     def to_csv(self, path: str | Path) -> Path:
-        """Writes all runs, one a line, whole or not at all.
+        """Writes all runs, one a line, whole or not at all; ``from_csv`` reads them back.
 
         Raises:
             DataError: the file cannot be written.
         """
+        frame = self.frame().assign(**self.settings)
+        for name in _LISTS:
+            frame[name] = [json.dumps(run[name]) for run in self.runs]
         with atomic_write(path, "Comparison.to_csv") as file:
-            file.write(self.frame().to_csv(index=False).encode())
+            file.write(frame.to_csv(index=False).encode())
         return Path(path)
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> Comparison:
+        """Reads what ``to_csv`` or ``toolkit compare --csv`` wrote.
+
+        Raises:
+            DataError: the file cannot be read, or it is another one.
+        """
+        import pandas as pd
+
+        try:
+            lists = dict.fromkeys(_LISTS, json.loads)
+            frame = pd.read_csv(path, keep_default_na=False, converters=lists, float_precision="round_trip")
+            settings = {name: frame[name].iloc[0].item() for name in ("epochs", "batch_size")}
+            settings["budget"] = str(frame["budget"].iloc[0])
+            frame["peak_bytes"] = (frame.pop("peak_mb") * 1e6).round().astype(int)
+            depths = [None if depth == "" else int(float(depth)) for depth in frame["depth"]]
+            frame["depth"] = pd.Series(depths, dtype=object)
+            runs = frame.drop(columns=list(settings)).to_dict("records")
+            return cls(runs, list(dict.fromkeys(frame["method"])), settings)
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+            expected = "runs that Comparison.to_csv wrote"
+            raise DataError("Comparison.from_csv", expected, f"{path}, which cannot be read ({error})") from error
 
     # ------------------------------------------------------------------ pictures
 

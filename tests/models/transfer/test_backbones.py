@@ -67,6 +67,13 @@ def test_local_weights_of_mobilenet_v2(shared_data):
 def test_backbone_errors(plain, tmp_path):
     with pytest.raises(InvalidValueError, match=r"resnet18, efficientnet_lite0, .*ResNet50.* received 'ResNet18'"):
         transfer.backbone("ResNet18")
+    with pytest.raises(UnsupportedError, match=r"a name, the path .* or a Keras model, received NoneType"):
+        transfer.backbone(None)
+    with pytest.raises(UnsupportedError, match="weights as None, 'imagenet', the path of a file, or a Keras model"):
+        transfer.backbone("resnet18", weights=5)
+    for shape in (32, (32, 32)):
+        with pytest.raises(ShapeError, match=r"input_shape \(H, W, C\), received"):
+            transfer.backbone("resnet18", shape)
     with pytest.raises(InvalidValueError, match="weights=None for a network that has its own"):
         transfer.backbone(plain, weights="imagenet")
     with pytest.raises(DataError, match=r"nothing there: none\.h5"):

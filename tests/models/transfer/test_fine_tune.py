@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from toolkit.errors import InvalidValueError, ShapeError
+from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.models import transfer
 
 
@@ -116,6 +116,10 @@ def test_features_errors(model, images):
         transfer.features(model, images[0][..., :2])
     with pytest.raises(InvalidValueError, match="batch_size"):
         transfer.features(model, images[0], batch_size=0)
+    with pytest.raises(InvalidValueError, match="images of numbers, received dtype object"):
+        transfer.features(model, images[0].astype(object))
+    with pytest.raises(UnsupportedError, match="a built functional or Sequential Keras model, received NoneType"):
+        transfer.features(None, images[0])
 
 
 def test_fine_tune_errors(model, images):
@@ -124,5 +128,23 @@ def test_fine_tune_errors(model, images):
             transfer.fine_tune(model, *images, unfreeze=wrong)
     with pytest.raises(InvalidValueError, match="'stage4'"):
         transfer.fine_tune(model, *images, unfreeze=("head", "stage4"))
+    with pytest.raises(UnsupportedError, match="a built functional or Sequential Keras model, received NoneType"):
+        transfer.fine_tune(None, *images)
+    for options, message in (
+        ({"learning_rate": -1}, "each learning_rate as a number above 0, received -1"),
+        ({"learning_rate": "fast"}, "each learning_rate as a number above 0, received 'fast'"),
+        ({"optimizer": "fast"}, "a Keras optimiser or the name of one, received 'fast'"),
+        ({"batch_size": 0}, "batch_size as a positive integer"),
+    ):
+        with pytest.raises(InvalidValueError, match=message):
+            transfer.fine_tune(model, *images, **options)
+    for x in (images[0][:0], images[0][:, :4]):
+        with pytest.raises(ShapeError, match=r"images \(N, 16, 16, 3\), received"):
+            transfer.fine_tune(model, x, images[1])
+    with pytest.raises(InvalidValueError, match="labels y beside the images"):
+        transfer.fine_tune(model, images[0])
+    for labels in (images[1] + 1, images[1] - 1):
+        with pytest.raises(InvalidValueError, match="labels from 0 to 2, the classes of the head, received"):
+            transfer.fine_tune(model, images[0], labels)
     with pytest.raises(InvalidValueError, match="one number, or 2 for epochs, received 3"):
         transfer.fine_tune(model, *images, unfreeze=("head", "stage3"), epochs=(1, 2, 3))

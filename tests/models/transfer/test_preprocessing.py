@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from toolkit.errors import InvalidValueError
+from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.models import transfer
 from toolkit.models.transfer._preprocessing import CONVENTIONS, convention_of
 
@@ -79,3 +79,16 @@ def test_modules_are_all_known():
 def test_unknown_convention_errors():
     with pytest.raises(InvalidValueError, match="'caffe': blue, green, red"):
         transfer.preprocess(keras.Input((1, 1, 3)), "pytorch")
+
+
+def test_grey_images_by_a_convention_of_colours_errors():
+    for convention in ("torch", "caffe"):
+        with pytest.raises(ShapeError, match=f"three channels for '{convention}'"):
+            transfer.preprocess(keras.Input((4, 4, 1)), convention)
+
+
+def test_bytes_come_out_as_floats(pixels, prepared):
+    image = keras.Input((5, 4, 3), dtype="uint8")
+    for name in set(CONVENTIONS) - {"none"}:
+        model = keras.Model(image, transfer.preprocess(image, name))
+        np.testing.assert_allclose(model(pixels.astype("uint8")), prepared[name], rtol=1e-5, atol=1e-5)

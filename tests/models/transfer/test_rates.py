@@ -108,6 +108,15 @@ def test_stage_rates_errors(plain):
         transfer.stage_rates("sgd", plain, {"stage9": 1.0})
     with pytest.raises(InvalidValueError, match="a factor from 0 for 'head'"):
         transfer.stage_rates("sgd", plain, {"head": -1.0})
+    with pytest.raises(InvalidValueError, match="decay as a number from 1, received None"):
+        transfer.stage_rates("sgd", plain, decay=None)
+    with pytest.raises(InvalidValueError, match=r"factors by stage, such as .*, received \[0\.1\]"):
+        transfer.stage_rates("sgd", plain, [0.1])
+    with pytest.raises(InvalidValueError, match="a factor from 0 for 'head', received 'x'"):
+        transfer.stage_rates("sgd", plain, {"head": "x"})
+    for optimizer in ("fast", None):
+        with pytest.raises(InvalidValueError, match="a Keras optimiser or the name of one"):
+            transfer.stage_rates(optimizer, plain)
     frozen_later = transfer.stage_rates("sgd", plain)
     transfer.freeze_until(plain, "stage2")
     with pytest.raises(CallOrderError, match="First freeze_until"):

@@ -70,10 +70,18 @@ def test_transfer_model_errors(plain):
         transfer.transfer_model(plain, 3, dropout=1)
     with pytest.raises(InvalidValueError, match="stage1, stage2, stage3, head"):
         transfer.transfer_model(plain, 3, trainable_from="stage4")
-    with pytest.raises(InvalidValueError, match="conventions"):
-        transfer.transfer_model(plain, 3, pixels="imagenet")
+    for pixels in ("imagenet", ["tf"]):
+        with pytest.raises(InvalidValueError, match="conventions"):
+            transfer.transfer_model(plain, 3, pixels=pixels)
+    with pytest.raises(InvalidValueError, match=r"dropout in \[0, 1\), received None"):
+        transfer.transfer_model(plain, 3, dropout=None)
+    for image_size in (8, (8, 8, 3)):
+        with pytest.raises(ShapeError, match=r"image_size \(H, W\), received"):
+            transfer.transfer_model(plain, 3, image_size=image_size)
+    with pytest.raises(InvalidValueError, match=r"positive integers, received 8\.0"):
+        transfer.transfer_model(plain, 3, image_size=(8.0, 8))
     grey = transfer.resnet18((8, 8, 1), 2, width=2)
-    with pytest.raises(ShapeError, match="three channels for pixels='caffe'"):
+    with pytest.raises(ShapeError, match="three channels for 'caffe'"):
         transfer.transfer_model(grey, 3, pixels="caffe")
 
 

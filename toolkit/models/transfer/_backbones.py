@@ -49,9 +49,17 @@ def backbone(
         InvalidValueError: the name is unknown, or there are no such weights.
         DataError: weights cannot be read, had, or do not fit.
         ShapeError: the network does not take such images.
-        UnsupportedError: the model is not one that can be taken apart.
+        UnsupportedError: the model is not one that can be taken apart; or network or weights are of no such kind.
     """
-    if isinstance(network, keras.Model) or (isinstance(network, os.PathLike) or str(network).endswith(".keras")):
+    if not isinstance(network, keras.Model | str | os.PathLike):
+        expected = "a name, the path of a .keras file, or a Keras model"
+        raise UnsupportedError("transfer: network", expected, type(network).__name__)
+    if not isinstance(weights, keras.Model | str | os.PathLike | None):
+        expected = "weights as None, 'imagenet', the path of a file, or a Keras model"
+        raise UnsupportedError("transfer: weights", expected, type(weights).__name__)
+    if input_shape is not None and (not isinstance(input_shape, Sequence) or len(input_shape) != 3):
+        raise ShapeError("transfer: network", "input_shape (H, W, C)", repr(input_shape))
+    if isinstance(network, keras.Model | os.PathLike) or network.endswith(".keras"):
         if weights is not None:
             raise InvalidValueError("transfer.backbone", "weights=None for a network that has its own", repr(weights))
         model = network if isinstance(network, keras.Model) else _load_model(Path(network))

@@ -48,17 +48,25 @@ def features(model: keras.Model, x: np.ndarray, *, batch_size: int = 64, verbose
 
     Raises:
         ShapeError: the model has no such features, or the images are not those that it takes.
-        InvalidValueError: ``batch_size`` is not a positive integer.
+        InvalidValueError: ``batch_size`` is not a positive integer, or the images hold no numbers.
         UnsupportedError: as for ``stages``.
     """
-    where = f"transfer.features of {model.name!r}"
+    where = f"transfer.features of {getattr(model, 'name', model)!r}"
+    stages(model)  # raises what is to be said of another model
+    return computed(split_head(model)[0], checked_images(where, model, x, batch_size), batch_size, verbose)
+
+
+def checked_images(where: str, model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
+    """The images as an array; raises as ``features`` says."""
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise InvalidValueError(where, "batch_size as a positive integer", repr(batch_size))
     x = np.asarray(x)
     expected = tuple(model.input_shape[1:])
     if x.ndim != 4 or len(x) == 0 or any(n not in (None, m) for n, m in zip(expected, x.shape[1:])):
         raise ShapeError(where, f"images (N, {', '.join(map(str, expected))})", f"{x.shape}")
-    return computed(split_head(model)[0], x, batch_size, verbose)
+    if x.dtype.kind not in "biuf":
+        raise InvalidValueError(where, "images of numbers", f"dtype {x.dtype}", "Convert them: x.astype('float32').")
+    return x
 
 
 def computed(body: keras.Model, x: np.ndarray, batch_size: int, verbose: bool | None) -> np.ndarray:

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 
 from toolkit.errors import InvalidValueError
-from toolkit.models.transfer._features import computed, draws_at_random, split_head
-from toolkit.models.transfer._rates import DECAY, stage_rates
+from toolkit.models._options import is_number
+from toolkit.models.transfer._features import checked_images, computed, draws_at_random, split_head
+from toolkit.models.transfer._rates import DECAY, known_optimizer, stage_rates
 from toolkit.models.transfer._record import FineTuning, Step
 from toolkit.models.transfer._stages import HEAD, freeze_until, graph_layers, require_stage, stages
 
@@ -69,7 +70,9 @@ def fine_tune(
         The record: ``.frame()``, ``.plot()``, ``.steps``, ``.history``.
 
     Raises:
-        InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; and as for ``training.fit``.
+        InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; a learning rate that is not
+            above 0; a class that the head does not have; and as for ``training.fit``.
+        ShapeError: the images are not those that the model takes; and as for ``training.fit``.
         UnsupportedError: the model has no stages, or the optimiser has a weight decay.
 
     Source: Howard, Ruder: *Universal language model fine-tuning for text classification*, ACL (2018), arXiv:1801.06146,
@@ -77,7 +80,7 @@ def fine_tune(
     """
     from toolkit import training
 
-    where = f"transfer.fine_tune of {model.name!r}"
+    where = f"transfer.fine_tune of {getattr(model, 'name', model)!r}"
     names = list(stages(model))
     order = names[::-1] if unfreeze is None else list(unfreeze)
     if not order or isinstance(unfreeze, str):
@@ -86,6 +89,16 @@ def fine_tune(
         require_stage(stage, names, where)
     epochs_of = _one_for_each(order, epochs, "epochs", where)
     rates = _one_for_each(order, learning_rate, "learning_rate", where)
+    for rate in rates:
+        if not is_number(rate) or not 0 < rate < float("inf"):
+            raise InvalidValueError(where, "each learning_rate as a number above 0", repr(rate))
+    optimizer = known_optimizer(optimizer, where)
+    if hasattr(x, "__array__"):
+        checked_images(where, model, x, batch_size)
+        if y is None:
+            raise InvalidValueError(where, "labels y beside the images", "none")
+    if loss == "sparse_categorical_crossentropy" and hasattr(y, "__array__"):
+        _require_known_classes(where, y, model.output_shape[-1])
 
     record = FineTuning()
     for number, stage in enumerate(order, start=1):
@@ -126,17 +139,23 @@ def fine_tune(
     return record
 
 
+def _require_known_classes(where: str, y: Any, classes: int) -> None:
+    labels = np.asarray(y)
+    if labels.size and labels.dtype.kind in "iuf" and not (labels.min() >= 0 and labels.max() < classes):
+        expected = f"labels from 0 to {classes - 1}, the classes of the head"
+        raise InvalidValueError(where, expected, f"{labels.min()} to {labels.max()}")
+
+
 def _one_for_each(order: list[str], value: Any, name: str, where: str) -> list:
-    if not isinstance(value, Sequence):
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str):
         return [value] * len(order)
     if len(value) != len(order):
         raise InvalidValueError(where, f"one number, or {len(order)} for {name}", f"{len(value)}")
     return list(value)
 
 
-def _at_rate(optimizer: keras.optimizers.Optimizer | str, learning_rate: float) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.get(optimizer)
-    return type(optimizer).from_config(optimizer.get_config() | {"learning_rate": learning_rate})
+def _at_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> keras.optimizers.Optimizer:
+    return type(optimizer).from_config(optimizer.get_config() | {"learning_rate": float(learning_rate)})
 
 
 def _rates_by_stage(learning: list[str], rate: float, decay: float) -> dict[str, float]:

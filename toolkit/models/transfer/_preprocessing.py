@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from toolkit.errors import InvalidValueError
+from toolkit.errors import InvalidValueError, ShapeError
 
 # Means and deviations of ImageNet's pixels, for red, green and blue in [0, 1].
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -47,7 +47,7 @@ def preprocess(x: keras.KerasTensor, convention: str) -> keras.KerasTensor:
     the wrong convention raises no error; it is only worse.
 
     Args:
-        x: a symbolic tensor, such as ``keras.Input((224, 224, 3))``.
+        x: a symbolic tensor, such as ``keras.Input((224, 224, 3))``; bytes come out as floats, except by "none".
         convention: one of "none", "unit", "tf", "lite", "torch", "caffe".
 
     Returns:
@@ -55,9 +55,13 @@ def preprocess(x: keras.KerasTensor, convention: str) -> keras.KerasTensor:
 
     Raises:
         InvalidValueError: the convention is unknown.
+        ShapeError: a convention for red, green and blue, and other channels.
     """
     require_convention(convention, "transfer.preprocess")
-    dtype = x.dtype
+    if convention in ("torch", "caffe") and x.shape[-1] != 3:
+        raise ShapeError("transfer.preprocess", f"three channels for {convention!r}", f"{tuple(x.shape)}")
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    dtype = dtype if "float" in dtype else keras.config.floatx()
     if convention == "caffe":
         x = keras.ops.flip(x, axis=-1)
     scale, offset = {
@@ -75,7 +79,7 @@ def preprocess(x: keras.KerasTensor, convention: str) -> keras.KerasTensor:
 
 def require_convention(convention: str, where: str) -> None:
     """Raises InvalidValueError unless the convention is known."""
-    if convention not in CONVENTIONS:
+    if not isinstance(convention, str) or convention not in CONVENTIONS:
         known = "; ".join(f"{name!r}: {what}" for name, what in CONVENTIONS.items())
         raise InvalidValueError(where, f"one of the conventions ({known})", repr(convention))
 

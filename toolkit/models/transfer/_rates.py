@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from toolkit.errors import CallOrderError, InvalidValueError, UnsupportedError
+from toolkit.models._options import is_number
 from toolkit.models.transfer._stages import require_stage, stages
 
 DECAY = 2.6
@@ -38,30 +39,48 @@ def stage_rates(
         The optimiser to compile ``model`` with; it is saved and loaded with the model.
 
     Raises:
-        InvalidValueError: a factor is negative or not finite, a stage is unknown, or ``decay`` is below 1.
+        InvalidValueError: a factor is negative or not finite, a stage or the optimiser is unknown, or ``decay`` is
+            below 1.
         UnsupportedError: an optimiser with weight decay, which Keras applies with one rate to all variables.
 
     Source: Howard, Ruder: *Universal language model fine-tuning for text classification*, ACL (2018), arXiv:1801.06146,
     section 3.2, with decay 2.6.
     """
-    where = f"transfer.stage_rates of {model.name!r}"
+    where = f"transfer.stage_rates of {getattr(model, 'name', model)!r}"
     found = stages(model)
     names = list(found)
     if factors is None:
-        if not 1 <= decay < float("inf"):
+        if not is_number(decay) or not 1 <= decay < float("inf"):
             raise InvalidValueError(where, "decay as a number from 1", repr(decay))
         factors = {name: decay ** -(len(names) - 1 - k) for k, name in enumerate(names)}
+    if not isinstance(factors, Mapping):
+        raise InvalidValueError(where, "factors by stage, such as {'stage4': 0.1}", repr(factors))
     for name, factor in factors.items():
         require_stage(name, names, where)
-        if not 0 <= factor < float("inf"):
+        if not is_number(factor) or not 0 <= factor < float("inf"):
             raise InvalidValueError(where, f"a factor from 0 for {name!r}", repr(factor))
-    optimizer = keras.optimizers.get(optimizer)
+    optimizer = known_optimizer(optimizer, where)
     if optimizer.weight_decay:
         remedy = "Give the layers an L2 kernel_regularizer instead."
         raise UnsupportedError(where, "an optimiser without weight_decay", repr(optimizer.weight_decay), remedy)
     stage_of = {id(weight): name for name, layers in found.items() for layer in layers for weight in layer.weights}
     learning = [float(factors.get(stage_of.get(id(weight)), 1.0)) for weight in model.trainable_variables]
     return StageRates(optimizer, learning)
+
+
+def known_optimizer(optimizer: Any, where: str) -> keras.optimizers.Optimizer:
+    """The optimiser itself, or the one that Keras knows by this name.
+
+    Raises:
+        InvalidValueError: it is neither.
+    """
+    try:
+        found = keras.optimizers.get(optimizer)
+    except ValueError:
+        found = None
+    if not isinstance(found, keras.optimizers.Optimizer):
+        raise InvalidValueError(where, "a Keras optimiser or the name of one", repr(optimizer))
+    return found
 
 
 @keras.saving.register_keras_serializable("layer_by_layer")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import keras
 
-from toolkit.errors import InvalidValueError, ShapeError
-from toolkit.models._options import check_sizes, dropout_layer, layer_seed, probabilities
+from toolkit.errors import ShapeError
+from toolkit.models._options import check_share, check_sizes, dropout_layer, layer_seed, probabilities
 from toolkit.models.transfer._backbones import backbone
 from toolkit.models.transfer._preprocessing import preprocess, require_convention
 from toolkit.models.transfer._stages import HEAD, freeze_until
@@ -63,18 +63,18 @@ def transfer_model(
         (None, 3)
     """
     check_sizes("transfer_model", classes)
-    if not 0 <= dropout < 1:
-        raise InvalidValueError("transfer_model", "dropout in [0, 1)", repr(dropout))
+    check_share("transfer_model", "dropout", dropout)
+    if image_size is not None:
+        if not isinstance(image_size, Sequence) or len(image_size) != 2:
+            raise ShapeError("transfer_model", "image_size (H, W)", repr(image_size))
+        check_sizes("transfer_model", *image_size)
     body, convention = backbone(network, input_shape, weights=weights, seed=seed)
     convention = convention if pixels is None else pixels
     require_convention(convention, "transfer_model")
     shape = tuple(body.input_shape[1:])
-    if convention in ("torch", "caffe") and shape[-1] != 3:
-        raise ShapeError("transfer_model", f"three channels for pixels={convention!r}", f"{shape}")
     image = keras.Input((*(image_size or shape[:2]), shape[-1]), dtype=body.inputs[0].dtype, name="image")
     x = image
     if image_size is not None and tuple(image_size) != shape[:2]:
-        check_sizes("transfer_model", *image_size)
         x = keras.layers.Resizing(*shape[:2], name="resizing")(x)
     x = _copied(body, preprocess(x, convention))
     if len(x.shape) == 4:

@@ -1,11 +1,11 @@
-"""The exercises of lesson 00: right answers, and the mistakes as learners write them."""
+"""The exercises of lesson 00: right answers in other words, and the mistakes as learners write them.
+
+``test_answers`` reads the tables.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from toolkit.classroom import check, exercises
 
 RIGHT = [
     ("00.1", 7850),
@@ -30,19 +30,3 @@ WRONG = [
     ("00.3", lambda labels, predictions: np.mean(labels == predictions) * 100, "percent"),
     ("00.3", lambda labels, predictions: abs(labels - predictions).mean(), "nearness instead of equality"),
 ]
-
-
-@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
-def test_right_answers(exercise, answer):
-    assert check(exercise, answer).state == "right"
-
-
-@pytest.mark.parametrize(("exercise", "answer", "misconception"), WRONG)
-def test_mistakes_as_learners_write_them(exercise, answer, misconception):
-    verdict = check(exercise, answer)
-    assert (verdict.state, verdict.misconception) == ("wrong", misconception)
-
-
-def test_every_misconception_is_tried():
-    known = {(exercise.id, one.name) for exercise in exercises("00") for one in exercise.misconceptions}
-    assert known == {(id_, name) for id_, _, name in WRONG if name}

@@ -1,14 +1,15 @@
-"""The exercises of lesson 01: right answers, and the mistakes as learners write them."""
+"""The exercises of lesson 01: right answers in other words, and the mistakes as learners write them.
+
+``test_answers`` reads the tables.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-import pytest
 
 from toolkit import scratch
-from toolkit.classroom import check, exercises
 
 
 def softmax(z):
@@ -101,19 +102,3 @@ WRONG = [
     ("01.5", lambda p, y: -math.log(picked(p, y).mean()), "logarithm of the mean"),
     ("01.5", lambda p, y: (1 - picked(p, y)).mean(), "no logarithm"),
 ]
-
-
-@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
-def test_right_answers(exercise, answer):
-    assert check(exercise, answer).state == "right"
-
-
-@pytest.mark.parametrize(("exercise", "answer", "misconception"), WRONG)
-def test_mistakes_as_learners_write_them(exercise, answer, misconception):
-    verdict = check(exercise, answer)
-    assert (verdict.state, verdict.misconception) == ("wrong", misconception)
-
-
-def test_every_misconception_is_tried():
-    known = {(exercise.id, one.name) for exercise in exercises("01") for one in exercise.misconceptions}
-    assert known == {(id_, name) for id_, _, name in WRONG if name}

@@ -1,11 +1,11 @@
-"""The exercises of page 90: right answers, and the mistakes as learners write them."""
+"""The exercises of lesson 90: right answers in other words, and the mistakes as learners write them.
+
+``test_answers`` reads the tables.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
-
-from toolkit.classroom import check, exercises
 
 RIGHT = [
     ("90.1", lambda a, sample, channel: a[sample][..., channel]),
@@ -36,19 +36,3 @@ WRONG = [
     ("90.3", lambda a: a.size - np.count_nonzero(a), "zeros counted"),
     ("90.3", lambda a: np.mean(a.max(axis=0) == 0), "a share"),
 ]
-
-
-@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
-def test_right_answers(exercise, answer):
-    assert check(exercise, answer).state == "right"
-
-
-@pytest.mark.parametrize(("exercise", "answer", "misconception"), WRONG)
-def test_mistakes_as_learners_write_them(exercise, answer, misconception):
-    verdict = check(exercise, answer)
-    assert (verdict.state, verdict.misconception) == ("wrong", misconception)
-
-
-def test_every_misconception_is_tried():
-    known = {(exercise.id, one.name) for exercise in exercises("90") for one in exercise.misconceptions}
-    assert known == {(id_, name) for id_, _, name in WRONG if name}

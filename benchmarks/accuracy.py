@@ -32,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from toolkit import data, models, training
 from toolkit.errors import DataError
 from toolkit.text import TextPreprocessor
+from toolkit.training._linear_probe import interval_half_width
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def missed(case: Case, right: np.ndarray, slowest: float, others: Mapping[tuple[
 def difference(right: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """How much more is right than with the other model, and half the 95 % interval of that, paired by sample."""
     gains = right - other
-    return gains.mean(), 1.96 * gains.std(ddof=1) / np.sqrt(len(gains))
+    return gains.mean(), float(interval_half_width(gains))
 
 
 def main() -> None:

@@ -12,12 +12,13 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "toolkit"
 
-# The floors of DESIGN, with what has been added since: atomic_write and quiet (how TensorFlow is imported) beside
-# errors, lessons, lab and doctor above everything that lessons use. plots needs scratch alone, so everything above may
-# draw; models holds classifiers that train themselves, so it stands beside training.
+# The floors of DESIGN, with what has been added since: atomic_write, lazy_exports and quiet (how TensorFlow is
+# imported) beside errors, lessons, lab and doctor above everything that lessons use. plots needs scratch alone, so
+# everything above may draw; models holds classifiers that train themselves, so it stands beside training.
 FLOORS = {
     "errors": 0,
     "atomic_write": 0,
+    "lazy_exports": 0,
     "quiet": 0,
     "scratch": 1,
     "data": 1,

@@ -7,9 +7,9 @@ lines on standard error are kept back (``toolkit.quiet``).
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from toolkit.lazy_exports import lazy_exports
 from toolkit.quiet import silence_tensorflow
 
 if TYPE_CHECKING:
@@ -20,12 +20,4 @@ silence_tensorflow()
 __version__ = "0.1.0"
 __all__ = ["bridge", "classroom", "data", "images", "lessons", "models", "plots", "scratch", "text", "training", "xray"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return importlib.import_module(f"toolkit.{name}")
-    raise AttributeError(f"module 'toolkit' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, dict.fromkeys(__all__), __all__)

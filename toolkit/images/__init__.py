@@ -13,8 +13,9 @@ comes in another form is brought to this one, or is refused by name.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolkit.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from toolkit.images._augment import Augment, flip_matrix, rotation_matrix, shift_matrix, zoom_matrix
@@ -62,12 +63,4 @@ __all__ = [
     "zoom_matrix",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"toolkit.images.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'toolkit.images' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -7,9 +7,9 @@ the summariser (decoding, ROUGE, baselines) is in ``toolkit.models.summarizer``,
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from toolkit.lazy_exports import lazy_exports
 from toolkit.models.attention_classifier import attention_classifier
 from toolkit.models.image_classifier import image_classifier
 from toolkit.models.mlp import mlp
@@ -39,18 +39,11 @@ __all__ = [
 
 
 _HOMES = {
+    **dict.fromkeys(("ImageClassifier", "SequenceClassifier", "TabularClassifier", "TextClassifier"), "classifiers"),
     "Summarizer": "summarizer",
     "encoder_decoder": "summarizer",
     "resnet18": "transfer",
     "transfer_model": "transfer",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module(f"toolkit.models.{_HOMES.get(name, 'classifiers')}"), name)
-    raise AttributeError(f"module 'toolkit.models' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -11,8 +11,9 @@ It needs no download, and gives the same tokens on every machine.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolkit.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from toolkit.text._cleaning import clean
@@ -24,12 +25,4 @@ _HOMES = {"Stages": "_steps", "TextPreprocessor": "_preprocessor", "clean": "_cl
 
 __all__ = ["Stages", "TextPreprocessor", "clean"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"toolkit.text.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'toolkit.text' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -10,9 +10,9 @@ used (PEP 562).
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from toolkit.lazy_exports import lazy_exports
 from toolkit.training._data import epoch_order
 from toolkit.training._fit import fit
 from toolkit.training._history import History
@@ -24,12 +24,4 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "ProbeResult", "epoch_order", "fit", "layerwise", "linear_probe", "set_threads", "unlabelled"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in ("layerwise", "unlabelled"):
-        return importlib.import_module(f"toolkit.training.{name}")
-    raise AttributeError(f"module 'toolkit.training' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, {"layerwise": None, "unlabelled": None}, __all__)

@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from toolkit.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from toolkit.models.transfer._backbones import backbone
@@ -56,12 +57,4 @@ _HOMES = {
     "transfer_model": "_transfer_model",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"toolkit.models.transfer.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'toolkit.models.transfer' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES, __all__)

@@ -1,4 +1,4 @@
-"""Packages that load their names at first use: all of them are there, and a wrong one is answered with the right ones."""
+"""Packages that load their names at first use: all of them are there, and a wrong one gets the right ones told."""
 
 from __future__ import annotations
 

@@ -200,6 +200,12 @@ def test_texts_errors(characters):
         characters.summarize(None)
 
 
+def test_a_text_without_a_token_is_named_among_many(copying):
+    known = " ".join(copying.vocabulary_.tokens[4:6])
+    with pytest.raises(InvalidValueError, match=r"at least one token, received '\\u200b' at index 70"):
+        copying.summarize([known] * 70 + ["\u200b"])
+
+
 def test_settings_changed_since_fit_errors(characters, tmp_path):
     """A file that could not be read again is not written; a search is not begun with nonsense."""
     for changed, message in (

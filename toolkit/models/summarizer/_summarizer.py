@@ -144,7 +144,7 @@ class Summarizer(BaseEstimator):
             summaries: what is to be written for each.
 
         Raises:
-            InvalidValueError: an option is out of range, or a text is empty or no ``str``.
+            InvalidValueError: an option is out of range, or a text is empty, without a token, or no ``str``.
             ShapeError: there are not as many summaries as texts, or none.
         """
         texts, summaries = _texts(texts, "texts"), _texts(summaries, "summaries")
@@ -209,8 +209,14 @@ class Summarizer(BaseEstimator):
         target = self.vocabulary_.encode_targets(summaries, self.summary_length_, source.unknown)
         return [source.ids, shifted(target)], target
 
-    def _encode(self, texts: Sequence[str]) -> Encoded:
-        return self.vocabulary_.encode(texts, self.source_length_, self.copied_words)
+    def _encode(self, texts: Sequence[str], first: int = 0) -> Encoded:
+        """The texts as ids; ``first`` is the index of the first one, for the error."""
+        encoded = self.vocabulary_.encode(texts, self.source_length_, self.copied_words)
+        empty = np.flatnonzero(encoded.ids[:, 0] == PADDING)  # of zero-width spaces alone, for example
+        if empty.size:
+            received = f"{texts[empty[0]]!r} at index {first + empty[0]}"
+            raise InvalidValueError("Summarizer", "texts with at least one token", received)
+        return encoded
 
     # ------------------------------------------------------------------ writing
 
@@ -219,7 +225,7 @@ class Summarizer(BaseEstimator):
 
         Raises:
             NotFittedError: before ``fit``.
-            InvalidValueError: a text is empty or no ``str``.
+            InvalidValueError: a text is empty, without a token, or no ``str``; or an option was set out of range.
         """
         check_is_fitted(self, "model_")
         one = isinstance(texts, str)
@@ -228,7 +234,7 @@ class Summarizer(BaseEstimator):
         summaries = []
         with Shown(len(batches), 0, self.verbose, what="batch") as shown:
             for k, batch in enumerate(batches):
-                source = self._encode(batch)
+                source = self._encode(batch, k * _BATCH)
                 for ids, unknown in zip(self._search(source.ids).tokens, source.unknown):
                     summaries.append(self.vocabulary_.join(self.vocabulary_.decode(ids, unknown)))
                 shown.step(k, 1, 1, {})

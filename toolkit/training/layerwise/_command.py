@@ -80,25 +80,29 @@ def tables(found: Comparison) -> list[tuple[str, pandas.DataFrame]]:
 
 def rich_table(title: str, frame: pandas.DataFrame) -> Table:
     """A data frame for the terminal, its index as the first columns."""
+    from pandas.api.types import is_numeric_dtype
     from rich.table import Table
     from rich.text import Text
 
-    table, frame = Table(title=title, title_justify="left"), frame.reset_index()
+    table, levels, frame = Table(title=title, title_justify="left"), frame.index.nlevels, frame.reset_index()
     for name, values in frame.items():
-        table.add_column(Text(str(name)), justify="left" if values.dtype == object else "right")
+        table.add_column(Text(str(name)), justify="right" if is_numeric_dtype(values) else "left")
     last = None
     for row in frame.itertuples(index=False):
-        cells = [_cell(value) for value in row]
+        cells = [*map(_label, row[:levels]), *map(_cell, row[levels:])]
         table.add_row(*("" if k == 0 and cell == last else cell for k, cell in enumerate(cells)))
         last = cells[0]
     return table
 
 
+def _label(value: object) -> str:
+    """What a row is about: a method, a block, a number of labels (infinite: all), a share."""
+    return str(value) if isinstance(value, str) else "all" if np.isinf(value) else f"{value:g}"
+
+
 def _cell(value: object) -> str:
     if isinstance(value, float):
-        if np.isnan(value):
-            return "–"
-        return "all" if np.isinf(value) else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
+        return "–" if np.isnan(value) else f"{value:.4f}" if abs(value) < 1 else f"{value:.2f}"
     return f"{value:,}" if isinstance(value, int | np.integer) else str(value)
 
 

@@ -51,6 +51,14 @@ def test_page_matches_its_source(lesson):
     assert lessons.differences(lesson) == []
 
 
+def test_tour_lists_every_lesson():
+    tour = nbformat.read(next(lesson.notebook for lesson in LESSONS if lesson.number == "00"), as_version=4)
+    written = "".join(
+        "".join(o.get("data", {}).get("text/markdown", "")) for c in tour.cells for o in c.get("outputs", [])
+    )
+    assert [lesson.number for lesson in LESSONS if f"]({lesson.notebook.name})" not in written] == ["00"]
+
+
 def test_page_has_the_form_of_a_lesson(lesson, page):
     assert 15 <= len(page.cells) <= 40
     code = [cell for cell in page.cells if cell.cell_type == "code"]

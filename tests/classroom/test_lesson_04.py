@@ -98,6 +98,41 @@ RIGHT = [
     ("04.5", lambda losses, sizes: sum(loss * size for loss, size in zip(losses, sizes)) / sum(sizes)),
 ]
 
+
+def onehot(y, z):
+    """Of the shape of ``z``."""
+    return np.array([[float(c == label) for c in range(z.shape[1])] for label in y])
+
+
+def probabilities(z):
+    return np.array([np.exp(row) / np.exp(row).sum() for row in z])
+
+
+def step_along(dz_of):
+    def step(x, y, W, b, alpha):
+        dz = dz_of(y, x @ W + b)
+        return W - alpha * np.einsum("nd,nc->dc", x, dz), b - alpha * np.einsum("nc->c", dz)
+
+    return step
+
+
+def step_averaged_again(x, y, W, b, alpha):
+    z = x @ W + b
+    dz = (probabilities(z) - onehot(y, z)) / len(x)
+    return W - alpha * x.T @ dz, b - alpha * np.mean(dz, axis=0)
+
+
+def step_without_bias(x, y, W, b, alpha):
+    W_after, b_after = step_in_place(x, y, W, np.zeros_like(b), alpha)
+    return W_after, b + b_after
+
+
+def gradients_only(x, y, W, b, alpha):
+    z = x @ W + b
+    dz = (probabilities(z) - onehot(y, z)) / len(x)
+    return x.T @ dz, sum(dz)
+
+
 WRONG = [
     ("04.1", 8875, None),
     ("04.1", 8768, "biases forgotten"),
@@ -112,9 +147,38 @@ WRONG = [
     ("04.2", lambda y, y_hat: np.mean(np.argmax(y_hat, axis=1) != y), "error rate"),
     ("04.2", lambda y, y_hat: 100 * np.mean(np.argmax(y_hat, axis=1) == y), "percent"),
     ("04.2", lambda y, y_hat: np.mean([row[label] for label, row in zip(y, y_hat)]), "probability of the label"),
+    ("04.2", lambda y, y_hat: sum(np.argmax(y_hat, axis=1) == y) / len(y_hat[0]), "divided by the classes"),
+    (
+        "04.2",
+        lambda y, y_hat: np.mean(onehot(y, y_hat) * (y_hat == y_hat.max(1)[:, None])),
+        "divided by the classes, too",
+    ),
     ("04.3", step_uphill, "uphill"),
     ("04.3", step_with_sums, "sum instead of mean"),
+    ("04.3", step_along(lambda y, z: (probabilities(z) - onehot(y, z)) / z.size), "mean over classes, too"),
+    ("04.3", step_averaged_again, "averaged twice in b"),
+    ("04.3", step_along(lambda y, z: probabilities(z) / len(y)), "label not subtracted"),
+    ("04.3", step_along(lambda y, z: (z - onehot(y, z)) / len(y)), "logits instead of probabilities"),
     ("04.3", step_with_softmax_over_the_batch, "softmax over the batch"),
+    ("04.3", step_without_bias, "bias forgotten in the forward pass"),
+    ("04.3", lambda x, y, W, b, alpha: (step_in_place(x, y, W, b.copy(), alpha)[0], b), "b not updated"),
+    ("04.3", gradients_only, "gradients returned"),
+    (
+        "04.3",
+        lambda x, y, W, b, alpha: [p - dp for p, dp in zip((W, b), gradients_only(x, y, W, b, alpha))],
+        "alpha forgotten",
+    ),
     ("04.4", batch_with_its_bug, "labels left in place"),
+    (
+        "04.4",
+        lambda x, y, order, first, size: (x[first : first + size], y[order][first : first + size]),
+        "images left in place",
+    ),
+    ("04.4", lambda x, y, order, first, size: (x[first:][:size], y[first:][:size]), "order not used"),
+    ("04.4", lambda x, y, order, first, size: (x[order][first:size], y[order][first:size]), "size taken for the end"),
     ("04.5", lambda losses, sizes: sum(losses) / sum(sizes), "means divided by samples"),
+    ("04.5", lambda losses, sizes: sum(losses) / len(losses), "mean of means"),
+    ("04.5", lambda losses, sizes: sum(losses * sizes), "sum"),
+    ("04.5", lambda losses, sizes: np.mean(losses * sizes), "divided by the batches"),
+    ("04.5", lambda losses, sizes: sum(loss * sizes[0] for loss in losses) / sum(sizes), "first size for all"),
 ]

@@ -130,6 +130,12 @@ def _convolve(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _padded(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """As it is mostly written by hand, which is 'same' for an odd k only."""
+    return _convolve(np.pad(x, len(kernel) // 2), kernel)
+
+
+def _same(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """As Keras has it: for an even k the odd row and column of zeros stand behind the image."""
     before, after = (len(kernel) - 1) // 2, len(kernel) // 2
     return _convolve(np.pad(x, ((before, after), (before, after))), kernel)
 
@@ -162,6 +168,11 @@ _CONVOLVE = Exercise(
         Misconception(
             "zeros around the image",
             _padded,
+            "You put zeros around the image. Asked for is no padding: the output is smaller than the image.",
+        ),
+        Misconception(
+            "as large as the image",
+            _same,
             "That is padding 'same'. Asked for is no padding: the output is smaller than the image.",
         ),
         Misconception(

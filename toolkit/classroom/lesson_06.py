@@ -163,6 +163,13 @@ def _text_average(x: np.ndarray, e: np.ndarray) -> np.ndarray:
     return (m * e).sum(axis=1) / m.sum(axis=1)
 
 
+def _padding_average(x: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """0/0 for a text without padding."""
+    m = (x == 0)[..., np.newaxis]
+    with np.errstate(invalid="ignore"):
+        return (m * e).sum(axis=1) / m.sum(axis=1)
+
+
 _X = np.array([[3, 7, 2, 0, 0], [5, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
 _E = _rng.standard_normal((3, 5, 4))
 
@@ -189,7 +196,7 @@ _AVERAGE = Exercise(
         ),
         Misconception(
             "only padding",
-            lambda x, e: ((x == 0)[..., np.newaxis] * e).sum(axis=1) / np.maximum((x == 0).sum(axis=1), 1)[:, None],
+            _padding_average,
             "Your mask is turned round: it keeps the padding.",
         ),
         Misconception(
@@ -204,7 +211,7 @@ _AVERAGE = Exercise(
         ),
         Misconception(
             "averaged over the texts",
-            lambda x, e: ((x != 0)[..., np.newaxis] * e).sum(axis=0) / np.maximum((x != 0).sum(axis=0), 1)[:, None],
+            lambda x, e: ((x != 0)[..., np.newaxis] * e).sum(axis=0) / (x != 0).sum(axis=0)[:, None],
             "You average over the batch. The tokens of a text lie along axis 1.",
         ),
     ),

@@ -123,6 +123,11 @@ def _causal(S: np.ndarray, k: int = 0) -> np.ndarray:
     return _softmax(np.where(np.tril(np.ones_like(S), k) > 0, S, -1e9))
 
 
+def _itself_forbidden(S: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return _softmax(np.where(np.tril(np.ones_like(S), -1) > 0, S, -np.inf))
+
+
 _CAUSAL = Exercise(
     id="08.3",
     title="No looking ahead",
@@ -149,6 +154,11 @@ _CAUSAL = Exercise(
             "itself forbidden",
             lambda S: _causal(S, -1),
             "A query may see itself. As it is, the first one has nothing to look at.",
+        ),
+        Misconception(
+            "itself forbidden, by −∞",
+            _itself_forbidden,
+            "A query may see itself. As it is, the first one has nothing to look at: all its scores are −∞, hence nan.",
         ),
         Misconception(
             "one too far",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from toolkit.classroom import check, exercises
@@ -32,6 +33,34 @@ def test_right_answers_pass(number, answer):
     assert verdict_on(number, answer).state == "right"
 
 
+def restyled(value, numbers, sequence):
+    """The same answer, its numbers and arrays put through ``numbers``, its tuples and lists through ``sequence``."""
+    if isinstance(value, dict):
+        return {key: restyled(part, numbers, sequence) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return sequence(restyled(part, numbers, sequence) for part in value)
+    return value if isinstance(value, str | bool) else numbers(np.asarray(value))
+
+
+STYLES = {
+    "lists": (np.ndarray.tolist, list),
+    "tuples": (np.ndarray.tolist, tuple),
+    "NumPy scalars": (lambda array: array[()], tuple),
+    "arrays of shape ()": (np.copy, list),
+    "float32": (lambda array: array.astype("float32"), tuple),
+    "int where whole": (lambda array: array.astype(int) if (array == array.round()).all() else array, list),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("number", EXERCISES)
+def test_right_answers_pass_in_any_style(number, style):
+    def answer(*arguments):
+        return restyled(EXERCISES[number].reference(*arguments), *STYLES[style])
+
+    assert verdict_on(number, answer).state == "right"
+
+
 @pytest.mark.parametrize(("number", "answer", "misconception"), WRONG, ids=[f"{row[0]} {row[2]}" for row in WRONG])
 def test_mistakes_get_their_hint(number, answer, misconception):
     verdict = verdict_on(number, answer)
@@ -49,8 +78,9 @@ def test_every_exercise_has_a_right_answer():
     assert {number for number, _ in RIGHT} == EXERCISES.keys()
 
 
-@pytest.mark.parametrize("lesson", ["00", "01", "02", "90"])
+@pytest.mark.parametrize("lesson", MODULES)
 def test_every_misconception_is_tried(lesson):
+    """Those known are those of the table, which all get their hint, see above."""
     known = {
         (exercise.id, misconception.name) for exercise in exercises(lesson) for misconception in exercise.misconceptions
     }

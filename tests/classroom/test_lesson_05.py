@@ -68,6 +68,7 @@ RIGHT = [
     ("05.6", lambda grey: np.stack([grey, grey, grey], axis=-1)[np.newaxis]),
     ("05.1", lambda n, k, s, padding: np.ceil((n - k + 1) / s) if padding == "valid" else np.ceil(n / s)),
     ("05.3", lambda x, kernel: convolved_by_the_engine(x, kernel, "valid")),
+    ("05.5", lambda read: np.float32(read[:, :, [2, 1, 0]]) / 255),
 ]
 
 

@@ -232,11 +232,12 @@ _BEAM = Exercise(
     id="09.4",
     title="One step of beam search",
     reference=_extend,
+    # No ties, not even among the worst: there it would depend on the way of sorting who comes first.
     cases=(
-        (np.log([0.6, 0.4]), np.log([[0.35, 0.33, 0.32], [0.9, 0.05, 0.05]])),
+        (np.log([0.6, 0.4]), np.log([[0.35, 0.33, 0.32], [0.9, 0.06, 0.04]])),
         (_TOTAL[0], _LOG_P[0]),
         (_TOTAL[1], _LOG_P[1]),
-        (np.array([-0.2, -5.0]), np.log([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])),
+        (np.array([-0.2, -5.0]), np.log([[0.5, 0.3, 0.2], [0.12, 0.08, 0.8]])),
         (np.array([-6.0, -2.0]), np.log([[0.9, 0.1], [0.49, 0.51]])),
     ),
     misconceptions=(

@@ -139,7 +139,7 @@ WRONG = [
     ("11.3", lambda rate, stages, decay: rates_in_a_loop(rate / decay, stages, decay), "head slowed as well"),
     (
         "11.3",
-        lambda rate, stages, decay: [rate / (decay * k or 1) for k in reversed(range(stages))],
+        lambda rate, stages, decay: [rate / (decay * k) for k in range(stages - 1, 0, -1)] + [rate],
         "divided by multiples",
     ),
     ("11.3", lambda rate, stages, decay: np.linspace(rate - (stages - 1) * decay, rate, stages), "decay subtracted"),

@@ -237,7 +237,7 @@ display(table(worth))
 # $D^* = \tfrac12$ everywhere. By hand: $p = (\tfrac12, \tfrac12, 0)$, $q = (0, \tfrac12, \tfrac12)$ gives
 # $D^* = (1, \tfrac12, 0)$ and $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$.
 
-# %% alt="Left: two bell curves. Right: the trained discriminator lies on the formula D* = p/(p + q)"
+# %% alt="Left: two bell curves. Right: the trained discriminator follows D* = p/(p + q) where there are points"
 p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
 middle = (p + q) / 2
 jsd = sum((a[a > 0] * np.log(a[a > 0] / middle[a > 0])).sum() / 2 for a in (p, q))
@@ -256,7 +256,10 @@ left.legend(["data p", "generated q"])
 right.plot(grid, p / (p + q), "k-", lw=4, alpha=0.3)
 right.plot(grid, tf.sigmoid(D(grid)), "C1--")
 right.legend(["p/(p + q)", "a trained network"])
+left.set(xlabel="x", ylabel="density, up to a factor")
+right.set(xlabel="x", ylabel="D(x)")
 plt.show()
+print(f"of 10,000 points only {(points > 3).sum()} lie beyond x = 3: few to learn from, there it misses the formula")
 
 # %% [markdown]
 # ## 6 · Two losses for the generator
@@ -294,21 +297,56 @@ plt.show()
 # A small DCGAN: dense and transposed convolutions from 32 random numbers to an image; convolutions back to one logit. They
 # take turns: a step of $D$ on real and generated images, then a step of $G$ through $D$, which stands still. The digits
 # are made smaller first, to save time.
+#
+# And what does $D$ tell $G$? Put one behind the other and let `toolkit.xray` open the generator's turn: six samples, all
+# labelled *real*, so that the loss is $-\ln D$. At the border between the two the gradient is an image: what $G$ should
+# change.
 
 # %% alt="A grid of generated images: each row is a later epoch, noise turns into digits"
-size, last = (28, 40) if long else (16, 10)
+size, last = (28, 40) if long else (16, 8)
 digits = np.clip(keras.ops.image.resize(x[:4000], (size, size), antialias=True), 0, 1)
 generator = unlabelled.image_generator((size, size, 1), latent=32, seed=0)
 discriminator = unlabelled.image_discriminator((size, size, 1), seed=0)
 gan = unlabelled.GAN(generator, discriminator, seed=0)
 gan.compile(keras.optimizers.Adam(0.002, beta_1=0.5), keras.optimizers.Adam(0.001, beta_1=0.5))
-record = unlabelled.SampleRecord(n=12, epochs=(0, 1, 3, 6, last))
+record = unlabelled.SampleRecord(n=12, epochs=(0, 1, 3, 5, last))
 run = training.fit(gan, digits, epochs=last, batch_size=64, callbacks=[record], verbose=False)
 plots.sample_grid(record.samples, rows=[f"epoch {k}" for k in record.times])
 plt.gcf().set_dpi(60)
 plt.show()
 
+# %% alt="Above, six generated digits; below, for each pixel whether it should be lighter or darker to look real"
+from toolkit import xray
+
+both = keras.Sequential([generator, discriminator])
+latent = np.random.default_rng(1).standard_normal((6, 32)).astype("float32")
+both(latent)  # which builds it
+t = xray.trace(both, latent, np.ones((6, 1)), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+proof = t.verify()
+print(f"{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+border = next(step.tensors for step in t.steps if step.phase == "backward" and step.layer == "discriminator")
+made, dx = border["x"].value, border["dx"].value
+eta = 0.01 * np.linalg.norm(made) / np.linalg.norm(dx)
+after = float(unlabelled.generator_loss(discriminator(made - eta * dx)))
+print(
+    f"a small step along −∂L/∂x̂ changes L by {after - t.loss:+.3f}; predicted −η‖∂L/∂x̂‖² = {-eta * np.sum(dx**2):+.3f}"
+)
+_, axes = plt.subplots(2, 6, figsize=(8, 2.9), layout="constrained", dpi=60)
+for top, bottom, image, gradient in zip(*axes, made, dx, strict=True):
+    top.imshow(image, cmap="gray", vmin=0, vmax=1)
+    bottom.imshow(-gradient, cmap="RdBu_r", vmin=-np.abs(dx).max(), vmax=np.abs(dx).max())
+    top.set_axis_off()
+    bottom.set_axis_off()
+axes[0, 0].set_title("sample x̂", fontsize=9, loc="left")
+axes[1, 0].set_title("−∂L/∂x̂: red lighter, blue darker", fontsize=9, loc="left")
+plt.show()
+t.widget()
+
 # %% [markdown]
+# **What to see:** the advice differs from sample to sample and from pixel to pixel; nobody has a target image for $G$. The
+# loss falls by what the gradient foretells. From the border the gradient goes on through $G$ to its weights. The widget
+# shows gradients of $D$'s weights, too: in this turn they are thrown away.
+#
 # No loss says how good they are: each network is measured against another that changes, too. So ask someone else. A
 # classifier that was trained *with* labels counts which digits are made, and the discriminator's accuracy says who is
 # ahead.
@@ -368,17 +406,17 @@ print("D's accuracy at the end:", f"{fresh.history.history['discriminator_accura
 # %% alt="Generated points at four times for two GANs: the plain one sits on few of eight Gaussians"
 ring = unlabelled.GaussianRing(modes=8, radius=1.0, deviation=0.05)
 points = ring.draw(5120)
-_, axes = plt.subplots(2, 4, figsize=(8.5, 4.4), layout="constrained", dpi=65, sharex=True, sharey=True)
+_, axes = plt.subplots(2, 4, figsize=(8.5, 4.4), layout="constrained", dpi=60, sharex=True, sharey=True)
 for row, pack in zip(axes, (1, 4), strict=True):
     G = unlabelled.dense_network(8, 2, hidden=(128, 128), seed=1)
     D = unlabelled.dense_network(2 * pack, 1, hidden=(128, 128), seed=2)
     pair = unlabelled.GAN(G, D, pack=pack, seed=1)
     pair.compile(keras.optimizers.Adam(0.002, beta_1=0.5), keras.optimizers.Adam(0.002, beta_1=0.5))
-    record = unlabelled.SampleRecord(1000, epochs=(10, 20, 30, 40))
-    training.fit(pair, points, epochs=40, batch_size=128, callbacks=[record], verbose=False)
+    record = unlabelled.SampleRecord(1000, epochs=(5, 10, 20, 30))
+    training.fit(pair, points, epochs=30, batch_size=128, callbacks=[record], verbose=False)
     for ax, samples, epoch in zip(row, record.samples, record.times, strict=True):
         ax.plot(*ring.centres.T, "k+")
-        ax.plot(*samples[:300].T, ".", ms=2)
+        ax.plot(*samples[:200].T, ".", ms=2)
         ax.set(
             title=f"pack {pack}, epoch {epoch}: {ring.modes_hit(samples)} of 8",
             aspect="equal",

@@ -172,9 +172,9 @@ writer.fit(dates.x_train[:6000], dates.y_train[:6000])
 plots.curves({"loss of a character": writer.history_.history["loss"]}, log=True, xlabel="epoch")
 plt.show()
 written, true = writer.summarize(dates.x_test[:500]), dates.y_test[:500]
-print(f"wholly right: {np.mean(written == true):.1%} of 500 dates of days it has never seen; some of its faults:")
+print(f"wholly right: {np.mean(written == true):.1%} of 500 dates of days it has never seen")
 for n in np.flatnonzero(written != true)[:4]:
-    print(f"  {dates.x_test[n]} → {written[n]}, not {true[n]}")
+    print(f"  wrong: {dates.x_test[n]} → {written[n]}, not {true[n]}")
 
 # %% [markdown]
 # Where does it look while it writes? `alignment` gives the weights of attention: a row for each character that it writes,

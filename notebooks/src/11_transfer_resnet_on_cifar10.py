@@ -319,8 +319,8 @@ plt.show()
 # before we measure.
 
 # %%
-COUNTS, SEEDS = ((10, 50, 250), 3) if FULL else ((5, 40), 4)
-EPOCHS = {5: (6, 20), 10: (6, 20), 40: (3, 8), 50: (4, 12), 250: (3, 8)}  # fine-tuned, from scratch
+COUNTS, SEEDS = ((10, 100, 1000), 3) if FULL else ((5, 40), 4)
+EPOCHS = {5: (6, 20), 10: (6, 20), 40: (3, 8), 100: (8, 20), 1000: (3, 8)}  # fine-tuned, from scratch
 norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 

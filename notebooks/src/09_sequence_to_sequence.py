@@ -207,7 +207,7 @@ def strings(n, seed):
     return ["".join(rng.choice(LETTERS, length)) for length in rng.integers(2, LONGEST + 1, n)]
 
 
-train, test = strings(5000, 1), strings(800, 2)
+train, test = strings(4000, 1), strings(800, 2)
 lengths, copied = np.array([len(text) for text in test]), {}
 for name, attention in (("with attention", "luong"), ("without", None)):
     copier = models.Summarizer(
@@ -323,7 +323,8 @@ summarizer = models.Summarizer(
     "luong", **SIZE, bidirectional=FULL, copied_words=COPIED, source_length=READ, summary_length=WRITE,
     batch_size=32, verbose=False,
 )  # fmt: skip
-summarizer.fit(docs.x_train, docs.y_train)
+rows = slice(None if FULL else 8000)
+summarizer.fit(docs.x_train[rows], docs.y_train[rows])
 bodies, lines = docs.x_test[:400], docs.y_test[:400]
 n = round(np.mean([len(line.split()) for line in docs.y_train]))
 candidates = {

@@ -131,7 +131,11 @@ def compare(
     conditions += [_Condition("depth", n) for n in depths] + [_Condition("noise", share) for share in noise]
     _check_conditions(conditions, y)
     settings = _Settings(int(epochs), int(batch_size), budget, threshold, corruption, probes)
-    first = _checked(build(numbers[0]), x, y)
+
+    def made(seed: int, condition: _Condition) -> keras.Sequential:
+        return _checked(build(seed, **condition.build_options), x, y)
+
+    first = made(numbers[0], _Condition())
     store = _Runs(folder, lambda: _fingerprint(first, settings, (x, y, x_test, y_test)))
     plan = [(condition, seed, name) for condition in conditions for name in names for seed in numbers]
     shown, places, runs = Shown(len(plan), verbose), {}, []
@@ -140,7 +144,7 @@ def compare(
     for condition, seed, name in plan:
         # All beforehand: a build that sets the random seed makes TensorFlow forget what it had made ready to run.
         if (condition, seed, name) not in stored and (seed, condition.depth) not in starts:
-            starts[seed, condition.depth] = _checked(build(seed, **condition.build_options), x, y)
+            starts[seed, condition.depth] = made(seed, condition)
     try:
         for condition, seed, name in plan:
             title = f"{name}, seed {seed}{_told(condition)}"
@@ -148,7 +152,7 @@ def compare(
             if run is None:
                 at, start = (name, condition.depth), starts[seed, condition.depth]
                 if at not in places:
-                    places[at] = Workplace(_checked(build(seed, **condition.build_options), x, y), _WHERE)
+                    places[at] = Workplace(made(seed, condition), _WHERE)
                 task = _task(condition, seed, x, y, settings)
                 probed = probes and not condition.series
                 run = _run(name, places[at], start, task, (x_test, y_test), probed)

@@ -146,9 +146,8 @@ class Stage:
         self._features = features
 
     def _inference(self, features: Features, layers: Sequence[keras.Layer]) -> Callable:
-        key, kept = f"outputs of {', '.join(layer.name for layer in layers)}", self.stages.kept
-        if kept is None:
-            return inference(layers, features.example)
+        key = f"outputs of {', '.join(layer.name for layer in layers)}"
+        kept = {} if self.stages.kept is None else self.stages.kept
         if key not in kept:
             kept[key] = inference(layers, features.example)
         return kept[key]

@@ -166,7 +166,7 @@ for text, iso in zip(dates.x_train[:6], dates.y_train[:6], strict=True):
     print(f"{text:<28} → {iso}")
 writer = models.Summarizer(
     "luong", level="characters", units=64, embedding_dim=16,
-    batch_size=32, epochs=6, learning_rate=0.015, verbose=False,
+    batch_size=128, epochs=6, learning_rate=0.04, verbose=False,
 )  # fmt: skip
 writer.fit(dates.x_train[:6000], dates.y_train[:6000])
 plots.curves({"loss of a character": writer.history_.history["loss"]}, log=True, xlabel="epoch")
@@ -317,7 +317,7 @@ READ, WRITE, COPIED = (50, 16, 30) if FULL else (25, 11, 5)  # tokens; unknown w
 SIZE = (
     {"units": 128, "embedding_dim": 64, "max_tokens": 3000, "dropout": 0.5, "epochs": 12, "learning_rate": 0.005}
     if FULL
-    else {"units": 64, "embedding_dim": 32, "max_tokens": 1000, "epochs": 2, "learning_rate": 0.012}
+    else {"units": 48, "embedding_dim": 32, "max_tokens": 1000, "epochs": 2, "learning_rate": 0.012}
 )
 summarizer = models.Summarizer(
     "luong", **SIZE, bidirectional=FULL, copied_words=COPIED, source_length=READ, summary_length=WRITE,

@@ -12,11 +12,12 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "toolkit"
 
-# The floors of DESIGN, with what has been added since: atomic_write, lazy_exports and quiet (how TensorFlow is
-# imported) beside errors, lessons, lab and doctor above everything that lessons use. plots needs scratch alone, so
-# everything above may draw; models holds classifiers that train themselves, so it stands beside training.
+# The floors of DESIGN, with what has been added since: argument_checks, atomic_write, lazy_exports and quiet (how
+# TensorFlow is imported) beside errors, lessons, lab and doctor above everything that lessons use. plots needs scratch
+# alone, so everything above may draw; models holds classifiers that train themselves, so it stands beside training.
 FLOORS = {
     "errors": 0,
+    "argument_checks": 0,
     "atomic_write": 0,
     "lazy_exports": 0,
     "quiet": 0,
@@ -42,8 +43,9 @@ FLOORS = {
     "__init__": 6,
 }
 # Modules of one floor that may know each other: the classifiers of models train by training.fit; the runner
-# starts kernels as the lab does; text downloads NLTK's files as data does its own; what writes says where it failed.
+# starts kernels as the lab does; text downloads NLTK's files as data does its own; what checks or writes raises errors.
 NEIGHBOURS = {
+    ("argument_checks", "errors"),
     ("atomic_write", "errors"),
     ("text", "data"),
     ("models", "training"),

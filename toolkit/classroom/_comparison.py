@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.argument_checks import is_number
+
 
 def agree(expected: Any, answer: Any, rtol: float, atol: float) -> bool:
     """Return whether ``answer`` is ``expected``, for numbers within the tolerances."""
@@ -35,7 +37,7 @@ def _differences(expected: Any, answer: Any, rtol: float, atol: float) -> Iterat
 
 def _is_numeric(values: tuple | list) -> bool:
     """Whether a tuple or list is one vector of plain numbers, and not several results."""
-    return all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in values)
+    return all(is_number(value) for value in values)
 
 
 def _in_mapping(expected: Mapping, answer: Any, rtol: float, atol: float) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.data._dataset import wrapped
 from toolkit.data._info import SeriesInfo
 from toolkit.errors import InvalidValueError, ShapeError
@@ -123,7 +124,7 @@ def windows(
     if values.ndim != 1:
         raise ShapeError(where, "values of shape (N,)", str(values.shape))
     for name, number in (("length", length), ("horizon", horizon)):
-        if not isinstance(number, (int, np.integer)) or isinstance(number, bool) or number < 1:
+        if not is_integer(number) or number < 1:
             raise InvalidValueError(where, f"{name} as a whole number from 1", repr(number))
     if not 0 < test < 1:
         raise InvalidValueError(where, "test as a share between 0 and 1", repr(test))

@@ -12,6 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import InvalidValueError
 
 _FLIPS = (None, "horizontal", "vertical", "both")
@@ -126,7 +127,7 @@ class Augment:
             if field.name in ("flip", "border"):
                 continue
             value, largest = getattr(self, field.name), _LARGEST.get(field.name, 1.0)
-            number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            number = is_number(value)
             if not number or not 0 <= value <= largest or (field.name == "zoom" and value == 1):
                 raise InvalidValueError("Augment", f"{field.name} from 0 to {largest:g}", repr(value))
 

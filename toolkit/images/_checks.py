@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError
 
 LARGEST_SIDE = 16_384
@@ -13,7 +12,7 @@ LARGEST_SIDE = 16_384
 
 def is_whole(value: object, least: int, largest: int | None = None) -> bool:
     """Whether it is an integer, and no bool, in the range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    whole = is_integer(value)
     return whole and value >= least and (largest is None or value <= largest)
 
 

@@ -5,27 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
+from toolkit.argument_checks import check_share
 from toolkit.errors import InvalidValueError
 
 
 def check_sizes(where: str, *sizes: int) -> None:
-    """Raises InvalidValueError unless every size is a positive integer."""
+    """Raises InvalidValueError unless every size is a positive integer, and Python's: Keras takes no other."""
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise InvalidValueError(where, "sizes as positive integers", repr(size))
-
-
-def is_number(value: object) -> bool:
-    """Whether ``value`` is a single number, Python's or NumPy's; NaN is, True is not."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def check_share(where: str, name: str, value: float) -> None:
-    """Raises InvalidValueError unless ``value`` is a number in [0, 1)."""
-    if not is_number(value) or not 0 <= value < 1:
-        raise InvalidValueError(where, f"{name} in [0, 1)", repr(value))
 
 
 def layer_seed(seed: int | None, index: int) -> int | None:

@@ -10,6 +10,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.plots._style import axes
 
@@ -43,7 +44,7 @@ def images(
     n = len(pixels)
     if titles is not None and len(titles) != n:
         raise ShapeError("plots.images", f"{n} titles, one for each image", f"{len(titles)}")
-    if isinstance(columns, bool) or not isinstance(columns, int | np.integer) or columns < 1:
+    if not is_integer(columns) or columns < 1:
         raise InvalidValueError("plots.images", "columns as a positive integer", repr(columns))
     ax = draw_mosaic(pixels, titles, columns, ax)
     ax.set_title(title)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.scratch._layer import to_array
 
@@ -90,7 +91,7 @@ def fit(
     x, y = _check_data(network, x, y)
     where = f"fit of {network.name!r}"
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not is_integer(value) or value < 1:
             raise InvalidValueError(where, f"{name} as a positive integer", repr(value))
     if validation_split:
         if not 0 < validation_split < 1 or validation_data is not None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, ToolkitError
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._graph import Node, connect, holds_nodes
@@ -39,7 +40,7 @@ def check_dtype(dtype: str | np.dtype | type, where: str) -> np.dtype:
 
 def check_positive_integer(value: int, name: str, where: str) -> int:
     """Returns ``value`` as an int; raises InvalidValueError unless it is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_integer(value) or value < 1:
         raise InvalidValueError(where, f"{name} as a positive integer", repr(value))
     return int(value)
 

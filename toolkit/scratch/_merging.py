@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._layer import Layer
@@ -82,7 +83,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis == 0:
+        if not is_integer(axis) or axis == 0:
             raise InvalidValueError(self.where, "an axis other than the batch axis 0", repr(axis))
         self.axis = int(axis)
 

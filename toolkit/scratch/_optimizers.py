@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError
 from toolkit.scratch._clipping import Gradient, clip_by_global_norm, clip_by_norm, clip_by_value, square
 from toolkit.scratch._equations import Equations
@@ -136,7 +137,7 @@ class Optimizer(ABC):
                 self.state[key] = {slot: np.zeros_like(w) for slot in self.slots}
 
     def _in_range(self, name: str, value: float, low: float, high: float) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value < high:
+        if not is_number(value) or not low <= value < high:
             raise InvalidValueError(type(self).__name__, f"{name} in [{low}, {high})", repr(value))
         return float(value)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import InvalidValueError
 from toolkit.scratch._equations import Equations
 from toolkit.scratch._layer import Layer
@@ -48,7 +49,7 @@ class Masking(SequenceLayer):
 
     def __init__(self, mask_value: float = 0.0, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        if isinstance(mask_value, bool) or not isinstance(mask_value, int | float | np.number):
+        if not is_number(mask_value):
             raise InvalidValueError(self.where, "mask_value as a number", repr(mask_value))
         if not np.isfinite(mask_value):
             raise InvalidValueError(

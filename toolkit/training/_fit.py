@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import CallOrderError, InvalidValueError, UnsupportedError
 from toolkit.training._checkpoint import Checkpoint
 from toolkit.training._data import Nested, training_source, validation_source
@@ -167,7 +167,7 @@ def _callbacks(where: str, given: Any) -> list[keras.callbacks.Callback]:
 
 
 def _integer(where: str, name: str, value: Any, least: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_integer(value) or value < least:
         kind = "a positive integer" if least else "an integer from 0"
         raise InvalidValueError(where, f"{name} as {kind}", repr(value))
     return int(value)

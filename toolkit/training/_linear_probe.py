@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _check_counts(counts: tuple[int | None, ...], y: np.ndarray) -> None:
     for count in counts:
         if count is None:
             continue
-        if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        if not is_integer(count) or count < 1:
             raise InvalidValueError(_WHERE, "per_class as positive integers, or None for all labels", repr(count))
         if count > sizes.min():
             received = f"{count}, and class {classes[sizes.argmin()]} has {sizes.min()} samples"
@@ -173,7 +174,7 @@ def _check_counts(counts: tuple[int | None, ...], y: np.ndarray) -> None:
 
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    draws = tuple(range(seeds)) if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool) else seeds
+    draws = tuple(range(seeds)) if is_integer(seeds) else seeds
     if not isinstance(draws, Sequence) or not len(draws):
         raise InvalidValueError(_WHERE, "seeds as a positive integer, or a list of seeds", repr(seeds))
     return tuple(draws)

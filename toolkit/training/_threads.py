@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import CallOrderError, InvalidValueError
 
 
@@ -21,7 +22,7 @@ def set_threads(n: int) -> None:
         InvalidValueError: ``n`` is not a positive integer.
         CallOrderError: TensorFlow has already computed something with another number of threads.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if not is_integer(n) or n < 1:
         raise InvalidValueError("training.set_threads", "n as a positive integer", repr(n))
     threading = tf.config.threading
     try:

@@ -22,6 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from toolkit import training
+from toolkit.argument_checks import check_share
 from toolkit.errors import InvalidValueError
 
 _PREDICTION_BATCH = 256
@@ -89,8 +90,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         """
         X = self._check_inputs(X, reset=True)
         y = self._check_labels(X, y)
-        if not 0 <= self.validation_fraction < 1:
-            raise InvalidValueError(self._where, "validation_fraction in [0, 1)", repr(self.validation_fraction))
+        check_share(self._where, "validation_fraction", self.validation_fraction)
         classes, held_out = np.unique(y), None
         if self.validation_fraction:
             X, X_held_out, y, y_held_out = train_test_split(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError
 from toolkit.text._texts import check_texts
 
@@ -46,5 +47,5 @@ def random_words(texts: Sequence[str], words: int, seed: int = 0) -> list[str]:
 
 
 def _check(words: int, where: str) -> None:
-    if isinstance(words, bool) or not isinstance(words, int) or words < 1:
+    if not is_integer(words) or words < 1:
         raise InvalidValueError(where, "words as a positive integer", repr(words))

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from toolkit.argument_checks import is_integer, is_number
 from toolkit.errors import InvalidValueError, ShapeError
-from toolkit.models._options import is_number
 from toolkit.models.summarizer._decoder import Decoder, kept_with
 from toolkit.models.summarizer._vocabulary import END, PADDING, START
 
@@ -103,7 +103,7 @@ def beam_search(
     """
     decoder = Decoder(model)
     source = _checked("beam_search", decoder, source, max_length, start, end, forbidden)
-    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+    if not is_integer(width) or width < 1:
         raise InvalidValueError("beam_search", "width as a positive integer", repr(width))
     if not is_number(length_penalty) or not 0 <= length_penalty <= 10:
         raise InvalidValueError("beam_search", "length_penalty from 0 to 10", repr(length_penalty))
@@ -118,7 +118,7 @@ def _checked(
     source = np.asarray(source)
     if source.ndim != 2 or source.dtype.kind not in "iu" or 0 in source.shape:
         raise ShapeError(where, "token ids of shape (N, S), not empty", f"{source.dtype} of shape {source.shape}")
-    if isinstance(max_length, bool) or not isinstance(max_length, int) or max_length < 1:
+    if not is_integer(max_length) or max_length < 1:
         raise InvalidValueError(where, "max_length as a positive integer", repr(max_length))
     V = decoder.tokens
     if source.min() < 0 or source.max() >= V:
@@ -136,7 +136,7 @@ def _checked(
 
 
 def _is_id(value: object, V: int) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 0 <= value < V
+    return is_integer(value) and 0 <= value < V
 
 
 def _compiled(search: Any) -> Any:

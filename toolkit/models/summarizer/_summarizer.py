@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from toolkit import training
+from toolkit.argument_checks import check_share, is_integer, is_number
 from toolkit.errors import InvalidValueError, ShapeError
-from toolkit.models._options import check_share, is_number
 from toolkit.models.summarizer._network import encoder_decoder
 from toolkit.models.summarizer._rouge import rouge
 from toolkit.models.summarizer._search import Written, beam_search, greedy_search
@@ -316,7 +316,7 @@ class Summarizer(BaseEstimator):
             value = getattr(self, name)
             if value is None and name.endswith("length"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            if not is_integer(value) or value < least:
                 raise InvalidValueError("Summarizer", f"{name} as an integer from {least}", repr(value))
 
     def _draw_seed(self) -> int:

@@ -7,6 +7,7 @@ import time
 import keras
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.models.transfer._stages import HEAD, graph_layers, stages
 from toolkit.training._progress import Shown
@@ -58,7 +59,7 @@ def features(model: keras.Model, x: np.ndarray, *, batch_size: int = 64, verbose
 
 def checked_images(where: str, model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
     """The images as an array; raises as ``features`` says."""
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if not is_integer(batch_size) or batch_size < 1:
         raise InvalidValueError(where, "batch_size as a positive integer", repr(batch_size))
     x = np.asarray(x)
     expected = tuple(model.input_shape[1:])

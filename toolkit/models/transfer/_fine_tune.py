@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import InvalidValueError
-from toolkit.models._options import is_number
 from toolkit.models.transfer._features import checked_images, computed, draws_at_random, split_head
 from toolkit.models.transfer._rates import DECAY, known_optimizer, stage_rates
 from toolkit.models.transfer._record import FineTuning, Step

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import CallOrderError, InvalidValueError, UnsupportedError
-from toolkit.models._options import is_number
 from toolkit.models.transfer._stages import require_stage, stages
 
 DECAY = 2.6

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import keras
 
+from toolkit.argument_checks import check_share
 from toolkit.errors import ShapeError
-from toolkit.models._options import check_share, check_sizes, dropout_layer, layer_seed, probabilities
+from toolkit.models._options import check_sizes, dropout_layer, layer_seed, probabilities
 from toolkit.models.transfer._backbones import backbone
 from toolkit.models.transfer._preprocessing import preprocess, require_convention
 from toolkit.models.transfer._stages import HEAD, freeze_until

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from toolkit.argument_checks import check_share
 from toolkit.errors import InvalidValueError
 from toolkit.training._data import Nested
 from toolkit.training._masking_noise import masking_noise
@@ -140,8 +141,7 @@ def pretrain(
     each = epochs_of(where, epochs, len(parts.hidden))
     (on_top,) = epochs_of(where, head_epochs, 1, "head_epochs", least=0)
     (fine_tuning,) = epochs_of(where, fine_tune_epochs, 1, "fine_tune_epochs", least=0)
-    if not 0 <= corruption < 1:
-        raise InvalidValueError(where, "corruption in [0, 1)", repr(corruption))
+    check_share(where, "corruption", corruption)
     held_out = require_pair(where, validation_data)
     decoding = _decoders(parts.hidden, decoders or {}, seed, where)
     total = sum(each) + on_top + fine_tuning

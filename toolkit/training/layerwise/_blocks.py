@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import CallOrderError, InvalidValueError, UnsupportedError
 
 # Layers that have weights and yet learn nothing of their own: they rescale what the layer before them gives.
@@ -108,7 +109,7 @@ def _asked_cuts(layers: list[keras.Layer], ends: Sequence[str | int], where: str
     names = [layer.name for layer in layers]
     cuts = []
     for end in ends:
-        index = end if isinstance(end, int) and not isinstance(end, bool) else None
+        index = end if is_integer(end) else None
         if end in names:
             index = names.index(end)
         if index is None or not 0 <= index < len(layers) - 1:

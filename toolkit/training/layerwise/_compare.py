@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.atomic_write import atomic_write
 from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training._checkpoint import _differences
@@ -124,7 +125,7 @@ def compare(
     if budget not in ("updates", "steps"):
         raise InvalidValueError(_WHERE, 'budget as "updates" or "steps"', repr(budget))
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        if not is_integer(value) or value < 1:
             raise InvalidValueError(_WHERE, f"{name} as a positive integer", repr(value))
     x, y, x_test, y_test = _arrays(data)
     conditions = [_Condition(), *(_Condition("labels", n) for n in labels)]
@@ -294,7 +295,7 @@ def _fingerprint(model: keras.Model, settings: _Settings, arrays: tuple) -> dict
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    numbers = list(range(seeds)) if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool) else seeds
+    numbers = list(range(seeds)) if is_integer(seeds) else seeds
     if not isinstance(numbers, Sequence) or not numbers or not all(isinstance(n, int | np.integer) for n in numbers):
         raise InvalidValueError(_WHERE, "seeds as a positive integer, or a list of seeds", repr(seeds))
     return [int(n) for n in numbers]

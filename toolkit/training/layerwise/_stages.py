@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from toolkit.argument_checks import is_integer
 from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.training._data import Nested
@@ -304,7 +305,7 @@ def epochs_of(where: str, epochs: int | Sequence[int], stages: int, name: str = 
         InvalidValueError: neither.
     """
     each = [epochs] * stages if isinstance(epochs, int | np.integer) else list(epochs)
-    good = all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= least for n in each)
+    good = all(is_integer(n) and n >= least for n in each)
     if not good or len(each) != stages:
         expected = f"{name} as an integer from {least}, or one for each of the {stages} blocks"
         raise InvalidValueError(where, expected, repr(epochs))

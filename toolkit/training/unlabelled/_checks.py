@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from toolkit.argument_checks import is_integer, is_number
 from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 
 _ROUNDING = 1e-3  # interpolation may overshoot by a little
@@ -68,14 +68,14 @@ def require_shares(where: str, x: tf.Tensor) -> tf.Operation | None:
 
 def require_number(where: str, expected: str, value: float, *, least: float = 0.0, below: float = float("inf")) -> None:
     """Raises InvalidValueError unless ``value`` is a number, ``least ≤ value < below``."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = is_number(value)
     if not number or not least <= value < below:
         raise InvalidValueError(where, expected, repr(value))
 
 
 def require_integer(where: str, name: str, value: int, *, least: int = 1) -> None:
     """Raises InvalidValueError unless ``value`` is an integer from ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if not is_integer(value) or value < least:
         kind = "a positive integer" if least else "an integer from 0"
         raise InvalidValueError(where, f"{name} as {kind}", repr(value))
 

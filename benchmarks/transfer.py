@@ -64,6 +64,22 @@ class Learner:
             variable.assign(np.zeros(variable.shape, variable.dtype))
         self.model.optimizer.learning_rate = rate
         training.fit(self.model, *with_mirror_images(x, y), verbose=False, **options)
+        self.settle(x)
+
+    def settle(self, x: np.ndarray) -> None:
+        """The averages of batch normalisation as they are with these weights, from at most 500 images.
+
+        While weights move fast, the moving averages lag behind. That costs most where the steps are few and large:
+        from scratch, with few labels. Without this the margin would be too wide.
+        """
+        some = np.random.default_rng(0).permutation(len(x))[:500]
+        norms = [layer for layer in self.model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        momenta = [layer.momentum for layer in norms]
+        for layer in norms:
+            layer.momentum = 0.0  # keep nothing of the old averages
+        self.model(x[some], training=True)
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum
 
 
 def accuracy(model: keras.Model, x: np.ndarray, y: np.ndarray) -> float:

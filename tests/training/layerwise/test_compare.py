@@ -116,6 +116,32 @@ def test_intervals_match_hand_example():
     assert layerwise.Comparison(runs, ["end-to-end", "greedy"], {}).differences().conclusion["greedy"] == "higher"
 
 
+def test_a_method_looks_the_same_beside_others():
+    """In a file with "greedy + fine-tuning", and in one without."""
+
+    def looks(methods):
+        runs = [
+            {"method": m, "seed": 0, "series": s, "value": v, "accuracy": 0.9, "layers": ["a"], "probes": [0.8]}
+            | {"gradients": [1.0]}
+            for m in methods
+            for s, v in (("", 0.0), ("noise", 0.4))
+        ]
+        found = layerwise.Comparison(runs, methods, {})
+        pictures = found.plot(), found.plot_layers(), found.plot_series("noise")
+        drawn = [[c.lines[0] for c in ax.containers] for ax in pictures]
+        assert [len(lines) for lines in drawn] == [len(methods)] * 3
+        return {
+            method: {(line.get_color(), line.get_marker()) for line in lines}
+            for method, lines in zip(methods, zip(*drawn, strict=True), strict=True)
+        }
+
+    everything = looks([*METHODS, "another"])
+    assert all(len(look) == 1 for look in everything.values()), "one look in all pictures"
+    assert len(set.union(*everything.values())) == len(everything)
+    few = looks(["forward-forward", "end-to-end", "stacked autoencoders"])
+    assert few == {method: everything[method] for method in few}
+
+
 def test_finished_runs_are_kept(build, data, tmp_path, monkeypatch):
     options = {"epochs": 1, "methods": ["greedy"], "probes": False, "folder": tmp_path}
     first = layerwise.compare(build, data, seeds=1, **options)

@@ -12,6 +12,7 @@ import numpy as np
 from toolkit.atomic_write import atomic_write
 from toolkit.errors import DataError, InvalidValueError
 from toolkit.training._linear_probe import interval_half_width
+from toolkit.training.layerwise._methods import METHODS
 
 if TYPE_CHECKING:
     import pandas
@@ -205,11 +206,9 @@ class Comparison:
 
         ax = _style.axes(ax, 6.4, 0.6 + 0.5 * len(self.methods))
         for k, method in enumerate(self.methods):
-            accuracy = self._values(method, "accuracy")
-            colour = _style.COLOURS[k % len(_style.COLOURS)]
+            accuracy, (colour, marker, _) = self._values(method, "accuracy"), self._look(method)
             ax.plot(accuracy, np.full(len(accuracy), k) + 0.18, "|", color=colour, alpha=0.7)
             half = np.nan_to_num(interval_half_width(accuracy))
-            marker = _style.MARKERS[k % len(_style.MARKERS)]
             ax.errorbar(accuracy.mean(), k, xerr=half, fmt=marker, color=colour, capsize=4)
         ax.set(xlabel="test accuracy, mean and 95 % interval over the seeds", ylim=(len(self.methods) - 0.5, -0.5))
         ax.set_yticks(range(len(self.methods)), self.methods)
@@ -252,8 +251,7 @@ class Comparison:
             rows = frame.loc[method]
             places = [values.index(value) + (k - (len(self.methods) - 1) / 2) * 0.04 for value in rows.index]
             error = rows["±"].fillna(0) if "±" in rows and column != "first gradient" else None
-            colour = _style.COLOURS[k % len(_style.COLOURS)]
-            line, marker = _style.LINES[k % len(_style.LINES)], _style.MARKERS[k % len(_style.MARKERS)]
+            colour, marker, line = self._look(method)
             ax.errorbar(
                 places,
                 rows[column],
@@ -271,6 +269,14 @@ class Comparison:
         ax.grid(alpha=0.3)
         ax.legend(fontsize="small")
         return ax
+
+    def _look(self, method: str) -> tuple[str, str, str]:
+        """Colour, marker and line: the same in every picture, whichever other methods stand in it."""
+        from toolkit.plots import _style
+
+        known = [*METHODS, *(name for name in self.methods if name not in METHODS)]
+        k = known.index(method)
+        return tuple(looks[k % len(looks)] for looks in (_style.COLOURS, _style.MARKERS, _style.LINES))
 
     # ------------------------------------------------------------------ runs
 

@@ -31,6 +31,11 @@ def test_cross_attention_has_other_words_for_the_keys():
     assert [label.get_text() for label in ax.get_xticklabels()] == WORDS
 
 
+def test_tokens_are_called_by_their_name():
+    assert plots.attention(WEIGHTS, WORDS).get_ylabel() == "each word …"
+    assert plots.attention(WEIGHTS, list("abc"), unit="character").get_ylabel() == "each character …"
+
+
 def test_a_long_sentence_has_a_colour_bar_instead_of_numbers():
     ax = plots.attention(np.full((13, 13), 1 / 13), ["word"] * 13)
     assert texts(ax) == []

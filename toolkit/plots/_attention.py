@@ -22,6 +22,7 @@ def attention(
     query_tokens: Sequence[str],
     key_tokens: Sequence[str] | None = None,
     *,
+    unit: str = "word",
     ax: Axes | None = None,
     title: str = "",
 ) -> Axes:
@@ -31,6 +32,7 @@ def attention(
         weights: ``(Tq, Tk)``: of one sample and one head, such as ``layer.attention_scores[0, head]``.
         query_tokens: the Tq words that look.
         key_tokens: the Tk words that are looked at; the same if None (self-attention).
+        unit: what a token is, for the axis: "word", "character", …
         ax: where to draw; a new figure if None.
         title: what is to be seen.
 
@@ -68,7 +70,7 @@ def attention(
     take_literally([*ax.get_xticklabels(), *ax.get_yticklabels()])
     ax.tick_params(length=0)
     ax.spines[:].set_color("#BBBBBB")
-    ax.set(xlabel=f"… looks at{' (weights in %)' if numbered else ''}", ylabel="each word …", title=title)
+    ax.set(xlabel=f"… looks at{' (weights in %)' if numbered else ''}", ylabel=f"each {unit} …", title=title)
     return ax
 
 

@@ -31,6 +31,7 @@ def encoder_decoder(
     r"""Source ids ``(N, S)`` and target ids ``(N, T)`` → probabilities of the next token ``(N, T, V)``.
 
     Shapes: S tokens are read, T are written; the table of word vectors ``E (V, D)`` is shared; states are ``(N, M)``.
+    The formulas are those of one text, with vectors as rows: :math:`s_t W_q` is ``s @ W_q`` for the whole batch.
 
     1. **Encoder**: an LSTM reads :math:`E_{x_1}, \dots, E_{x_S}`; its outputs are the memory
        :math:`H \in \mathbb{R}^{S \times M}`, its last states :math:`h, c \in \mathbb{R}^M` the summary of all that was
@@ -39,19 +40,22 @@ def encoder_decoder(
        :math:`y_{t-1}`, with :math:`y_0` the start token, whatever it would have written itself. So the target that goes
        in is the one to be learned, shifted by one place. Its outputs are :math:`s_1, \dots, s_T \in \mathbb{R}^M`.
     3. **Attention**: scores of each memory for each step, weights
-       :math:`a_t = \mathrm{softmax}(e_t) \in \mathbb{R}^S`, context :math:`\bar h_t = \sum_i a_{ti} h_i`, and
-       :math:`\tilde s_t = \tanh(W_c [s_t; \bar h_t] + b_c)`. The scores are
+       :math:`a_t = \mathrm{softmax}(e_t) \in \mathbb{R}^S`, context :math:`\bar h_t = \sum_i a_{ti} h_i = a_t H`, and
+       :math:`\tilde s_t = \tanh([s_t, \bar h_t] W_c + b_c)`. The scores are
 
-       - ``"luong"``: :math:`e_{ti} = (W_q s_t)^\top h_i` (their *general* score);
-       - ``"bahdanau"``: :math:`e_{ti} = v^\top \tanh(W_q s_t + W_k h_i)`;
+       - ``"luong"``: :math:`e_{ti} = (s_t W_q) h_i^\top` (their *general* score);
+       - ``"bahdanau"``: :math:`e_{ti} = \tanh(s_t W_q + h_i W_k) v^\top`;
        - ``None``: no attention, :math:`\tilde s_t = s_t`; all that is known of the source is in :math:`h, c`;
 
-       with :math:`W_q, W_k \in \mathbb{R}^{M \times M}` and :math:`v \in \mathbb{R}^M`.
-    4. **Output**: :math:`p_t = \mathrm{softmax}(W_o \tilde s_t + b_o) \in \mathbb{R}^V`.
-    5. **Pointer**, with ``copied_words`` K > 0: a gate :math:`g_t = \sigma(w^\top [\bar h_t; s_t; E_{y_{t-1}}] + b)`
-       decides between writing and copying, :math:`P_t(w) = g_t\, p_t(w) + (1 - g_t) \sum_{i: x_i = w} a_{ti}`, over the
-       V known tokens and K places V, …, V + K − 1 for unknown words: in the ids of a source and its target, V + k is
-       the source's k-th word that is not in the vocabulary.
+       with :math:`W_q, W_k \in \mathbb{R}^{M \times M}`, :math:`v \in \mathbb{R}^M`,
+       :math:`W_c \in \mathbb{R}^{2M \times M}` and :math:`b_c \in \mathbb{R}^M`.
+    4. **Output**: :math:`p_t = \mathrm{softmax}(\tilde s_t W_o + b_o) \in \mathbb{R}^V` with
+       :math:`W_o \in \mathbb{R}^{M \times V}` and :math:`b_o \in \mathbb{R}^V`.
+    5. **Pointer**, with ``copied_words`` K > 0: a gate :math:`g_t = \sigma([\bar h_t, s_t, E_{y_{t-1}}] W_g + b_g)`
+       with :math:`W_g \in \mathbb{R}^{(2M + D) \times 1}` decides between writing and copying,
+       :math:`P_t(w) = g_t\, p_t(w) + (1 - g_t) \sum_{i: x_i = w} a_{ti}`, over the V known tokens and K places
+       V, …, V + K − 1 for unknown words: in the ids of a source and its target, V + k is the source's k-th word that is
+       not in the vocabulary.
 
     With both scores attention comes after the decoder's LSTM, as in Luong's paper, so that teacher forcing computes all
     steps of the LSTM at once. In Bahdanau's paper it comes before: the context is an input of the next step.

@@ -61,7 +61,8 @@ def one_seed(learn: Callable, images: data.Dataset, seed: int, epochs: int) -> t
 
 def joined(results: list[training.ProbeResult]) -> training.ProbeResult:
     accuracy = np.concatenate([result.accuracy for result in results], axis=1)
-    return training.ProbeResult(results[0].per_class, results[0].labels, accuracy)
+    seeds = tuple(seed for result in results for seed in result.seeds)
+    return training.ProbeResult(results[0].per_class, results[0].labels, accuracy, seeds)
 
 
 def main() -> None:

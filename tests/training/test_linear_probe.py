@@ -80,6 +80,42 @@ def test_interval_matches_hand_example():
     assert np.isnan(interval_half_width([0.5]))
 
 
+def test_difference_matches_hand_example():
+    few, many = [0.5, 0.6, 0.7], [0.9, 0.9, 0.9]
+    better, baseline = (
+        training.ProbeResult((1, 5), np.array([3, 15]), np.array([row, many]), (0, 1, 2))
+        for row in ([0.6, 0.8, 1.0], few)
+    )
+    mean, half = better.difference(baseline)
+    # Paired differences 0.1, 0.2, 0.3: deviation 0.1, so 4.3027·0.1/√3; far narrower than either row by itself.
+    np.testing.assert_allclose(mean, [0.2, 0], atol=1e-12)
+    np.testing.assert_allclose(half, [0.24841, 0], atol=1e-5)
+    assert half[0] < better.half_width[0]
+    np.testing.assert_array_equal(better.difference(better), np.zeros((2, 2)))
+
+
+def test_difference_is_paired_by_draw(blobs):
+    h, y, h_test, y_test = blobs
+    all_axes = training.linear_probe(*blobs, per_class=(2, 5), seeds=[4, 9, 11])
+    one_axis = training.linear_probe(h[:, :1], y, h_test[:, :1], y_test, per_class=(2, 5), seeds=[4, 9, 11])
+    mean, half = all_axes.difference(one_axis)
+    np.testing.assert_allclose(mean, all_axes.mean - one_axis.mean)
+    np.testing.assert_array_equal(half, interval_half_width(all_axes.accuracy - one_axis.accuracy))
+    assert all_axes.seeds == (4, 9, 11)
+
+
+def test_difference_errors(blobs):
+    h, y, h_test, y_test = blobs
+    result = training.linear_probe(*blobs, per_class=2, seeds=3)
+    with pytest.raises(InvalidValueError, match=r"a baseline with seeds \(0, 1, 2\).*\(0, 1\)"):
+        result.difference(training.linear_probe(*blobs, per_class=2, seeds=2))
+    with pytest.raises(InvalidValueError, match=r"with per_class \(2,\).*\(3,\)"):
+        result.difference(training.linear_probe(*blobs, per_class=3, seeds=3))
+    two = y < 2
+    with pytest.raises(InvalidValueError, match=r"with labels \[6\].*\[4\]"):
+        result.difference(training.linear_probe(h[two], y[two], h_test, y_test, per_class=2, seeds=3))
+
+
 def test_frame_and_repr(blobs):
     result = training.linear_probe(*blobs, per_class=[1, None], seeds=3)
     frame = result.frame()

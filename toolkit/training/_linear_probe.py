@@ -26,11 +26,13 @@ class ProbeResult:
         per_class: the labels of each class that were used, None for all of them; K entries.
         labels: how many labels that were in all, ``(K,)``.
         accuracy: on the test samples, from 0 to 1, ``(K, S)``.
+        seeds: of the draws; S entries.
     """
 
     per_class: tuple[int | None, ...]
     labels: np.ndarray
     accuracy: np.ndarray
+    seeds: tuple[int, ...]
 
     @property
     def mean(self) -> np.ndarray:
@@ -44,6 +46,27 @@ class ProbeResult:
         ``t·s/√S`` with Student's t for S − 1 degrees of freedom and s the standard deviation over the draws.
         """
         return interval_half_width(self.accuracy)
+
+    def difference(self, baseline: ProbeResult) -> tuple[np.ndarray, np.ndarray]:
+        """Mean accuracy minus that of ``baseline``, and half of the 95 % interval of that difference, both ``(K,)``.
+
+        Paired by draw: both had the same labelled samples, so what a lucky draw does to both cancels. Where 0 lies
+        inside of the interval no difference is shown, which is not the same as "equal". The interval is that of the
+        draws; what another training of the features would give is not in it.
+
+        Args:
+            baseline: what other features of the same samples gave, with the same labels, ``per_class`` and ``seeds``.
+
+        Raises:
+            InvalidValueError: ``baseline`` has another ``per_class``, other seeds, or other numbers of labels.
+        """
+        mine, other = ((r.per_class, r.seeds, r.labels.tolist()) for r in (self, baseline))
+        if mine != other:
+            names = "per_class", "seeds", "labels"
+            name, expected, received = next(row for row in zip(names, mine, other) if row[1] != row[2])
+            raise InvalidValueError("ProbeResult.difference", f"a baseline with {name} {expected}", f"{received}")
+        paired = self.accuracy - baseline.accuracy
+        return paired.mean(axis=1), interval_half_width(paired)
 
     def frame(self) -> pandas.DataFrame:
         """One row for each number of labels: ``labels``, ``accuracy`` and ``±``, half of its 95 % interval."""
@@ -99,7 +122,7 @@ def linear_probe(
         C: inverse strength of the L2 penalty on W.
 
     Returns:
-        The accuracies, with ``.mean``, ``.half_width`` (95 %) and ``.frame()``.
+        The accuracies, with ``.mean``, ``.half_width`` (95 %), ``.difference(baseline)`` and ``.frame()``.
 
     Raises:
         ShapeError: features and labels do not fit each other.
@@ -131,7 +154,7 @@ def linear_probe(
             used[k] = len(chosen)
             probe = LogisticRegression(C=C, max_iter=2000).fit(h[chosen], y[chosen])
             accuracy[k, s] = probe.score(h_test, y_test)
-    return ProbeResult(counts, used, accuracy)
+    return ProbeResult(counts, used, accuracy, draws)
 
 
 def draw_labelled(y: np.ndarray, count: int | None, seed: int | Sequence[int]) -> np.ndarray:

@@ -6,6 +6,7 @@ import time
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from toolkit.argument_checks import is_integer
 from toolkit.errors import InvalidValueError, ShapeError
@@ -72,12 +73,19 @@ def checked_images(where: str, model: keras.Model, x: np.ndarray, batch_size: in
 
 def computed(body: keras.Model, x: np.ndarray, batch_size: int, verbose: bool | None) -> np.ndarray:
     """The outputs of ``body`` in inference, batch by batch."""
+    entry = body.inputs[0]
+
+    # Once for batches of any size: Keras's predict would compile again for the last, smaller one.
+    @tf.function(input_signature=[tf.TensorSpec(entry.shape, entry.dtype)], autograph=False)
+    def answer(images: tf.Tensor) -> tf.Tensor:
+        return body(images, training=False)
+
     results = []
     steps = -(-len(x) // batch_size)
     with Shown(1, 0, verbose, what="features") as shown:
         began = time.perf_counter()
         for step in range(steps):
-            results.append(np.asarray(body.predict_on_batch(x[step * batch_size : (step + 1) * batch_size])))
+            results.append(answer(x[step * batch_size : (step + 1) * batch_size]).numpy())
             shown.step(0, step + 1, steps, {})
         shown.epoch(0, {}, time.perf_counter() - began)
     return np.concatenate(results)

@@ -36,6 +36,16 @@ def test_rate_one_keeps_only_start_and_padding(model, batch):
     np.testing.assert_array_equal(mixed, expected)
 
 
+def test_padding_is_never_drawn(model):
+    """However probable it is: within a target it would hide a place from the decoder and from the loss."""
+    source, shifted = np.full((50, 2), 4), np.full((50, 9), 5)
+    model.sampling_rate.assign(1.0)
+    model.get_layer("probabilities").bias.assign(np.where(np.arange(9) == 0, 50.0, 0.0))
+    mixed = np.asarray(model.mixed(source, shifted))
+    assert (mixed != 0).all()
+    assert (mixed[:, 1:] != 5).any()
+
+
 def test_share_of_replaced_tokens_is_the_rate(model, batch):
     """Of 8,000 tokens; three standard errors are 0.016."""
     source, shifted = np.full((1000, 2), 4), np.full((1000, 9), 5)

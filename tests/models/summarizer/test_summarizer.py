@@ -89,6 +89,7 @@ def test_file_gives_the_same(copying, characters, tmp_path):
 def test_scheduled_sampling_comes_back_from_a_file(tmp_path):
     options = QUICK | {"level": "characters", "epochs": 1, "scheduled_sampling": 0.5}
     summarizer = Summarizer(**options).fit(["ab", "b"] * 5, ["b", "bb"] * 5)
+    assert float(summarizer.model_.sampling_rate.numpy()) == 0.5  # the first epoch is the last
     summarizer.save(tmp_path / "file")
     assert Summarizer.load(tmp_path / "file").summarize("ab") == summarizer.summarize("ab")
 

@@ -41,11 +41,13 @@ class ScheduledSampling(keras.Model):
         return super().train_step(((source, self.mixed(source, target)), y, sample_weight))
 
     def mixed(self, source: Any, target: Any) -> Any:
-        """The shifted targets ``(N, T)`` with some tokens drawn by the model; start and padding stay."""
+        """The shifted targets ``(N, T)`` with some tokens drawn by the model; start and padding stay, none is added."""
         source, target = ops.convert_to_tensor(source), ops.convert_to_tensor(target)
         p = self([source, target], training=False)
         N, T, V = ops.shape(p)
-        drawn = keras.random.categorical(ops.reshape(ops.log(p + 1e-9), (-1, V)), 1, dtype="int32", seed=self._draws)
+        # Padding is masked: drawn within a target, it would be passed over by the decoder and left out of the loss.
+        log_p = ops.where(ops.arange(V) == _PADDING, -float("inf"), ops.log(p + 1e-9))
+        drawn = keras.random.categorical(ops.reshape(log_p, (-1, V)), 1, dtype="int32", seed=self._draws)
         own = ops.concatenate([target[:, :1], ops.reshape(drawn, (N, T))[:, :-1]], axis=1)
         replaced = keras.random.uniform((N, T), seed=self._draws) < self.sampling_rate
         first = ops.arange(T)[None] == 0

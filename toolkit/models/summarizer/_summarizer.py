@@ -61,7 +61,8 @@ class Summarizer(BaseEstimator):
         bidirectional: whether the encoder reads from both ends.
         copied_words: K, how many unknown words of a text can be copied; 0 for no pointer.
         dropout: share dropped in training.
-        scheduled_sampling: share of the decoder's inputs that are its own in the end; it grows evenly from 0.
+        scheduled_sampling: share of the decoder's inputs that are its own in the last epoch; from the first one on it
+            grows evenly from 0.
         source_length: the most tokens of a text that are read; None takes the longest in ``fit``, at most 400.
         summary_length: the most tokens that are written, the end included; None takes the longest, at most 100.
         beam_width: B of the search; 1 is greedy.
@@ -327,14 +328,17 @@ class Summarizer(BaseEstimator):
 
 
 class _GrowingRate(keras.callbacks.Callback):
-    """Lets the share of the decoder's own inputs grow evenly, from 0 in the first epoch to ``last`` in the last."""
+    """Lets the share of the decoder's own inputs grow evenly, from 0 in the first epoch to ``last`` in the last.
+
+    Where there is only one epoch, it is the last.
+    """
 
     def __init__(self, last: float, epochs: int) -> None:
         super().__init__()
         self.last, self.epochs = last, epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.model.sampling_rate.assign(self.last * epoch / max(self.epochs - 1, 1))
+        self.model.sampling_rate.assign(self.last * epoch / (self.epochs - 1) if self.epochs > 1 else self.last)
 
 
 def _texts(texts: Any, name: str) -> list[str]:

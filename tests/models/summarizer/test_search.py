@@ -216,6 +216,24 @@ def test_compiled_once_for_batches_of_any_size(make, batch):
     assert search.experimental_get_tracing_count() == 1
 
 
+def test_float64_compiled(make, batch):
+    """A graph takes no number of another precision, where Python would convert it."""
+    options = {"attention": "luong", "dtype": "float64"}
+    model, source = make(options), batch(options)[0]
+    greedy = greedy_search(model, source, max_length=3)
+    beam = beam_search(model, source, width=1, max_length=3)
+    assert greedy.log_probability.dtype == greedy.weights.dtype == "float64"
+    for name in ("tokens", "log_probability", "weights"):
+        np.testing.assert_array_equal(getattr(greedy, name), getattr(beam, name))
+
+
+@pytest.mark.usefixtures("searches_run_by_python")
+def test_forbidden_may_be_a_generator(make, batch):
+    model, source = make({}), batch({})[0]
+    written = greedy_search(model, source, max_length=4, forbidden=(k for k in (0, 1, START, END, 4, 5, 6, 7)))
+    assert written.tokens.tolist() == [[8] * 4] * 3
+
+
 @pytest.mark.parametrize(
     ("error", "arguments", "message"),
     [

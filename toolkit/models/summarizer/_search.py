@@ -40,7 +40,7 @@ def greedy_search(
     max_length: int = 50,
     start: int = START,
     end: int = END,
-    forbidden: Sequence[int] = (PADDING, START),
+    forbidden: Iterable[int] = (PADDING, START),
 ) -> Written:
     r"""Writes at every step the most probable token, :math:`y_t = \arg\max_w P(w \mid y_{<t}, x)`.
 
@@ -62,8 +62,8 @@ def greedy_search(
         UnsupportedError: ``model`` is no encoder-decoder.
     """
     decoder = Decoder(model)
-    source = _checked("greedy_search", decoder, source, max_length, start, end, forbidden)
-    key = ("greedy", max_length, start, end, tuple(forbidden))
+    source, forbidden = _checked("greedy_search", decoder, source, max_length, start, end, forbidden)
+    key = ("greedy", max_length, start, end, forbidden)
     search = kept_with(model, str(key), lambda: _compiled(partial(_greedy, decoder, *key[1:])))
     return Written(*(tensor.numpy() for tensor in search(source)))
 
@@ -77,7 +77,7 @@ def beam_search(
     max_length: int = 50,
     start: int = START,
     end: int = END,
-    forbidden: Sequence[int] = (PADDING, START),
+    forbidden: Iterable[int] = (PADDING, START),
 ) -> Written:
     r"""Keeps the ``width`` best beginnings of each source and writes all their continuations.
 
@@ -99,22 +99,24 @@ def beam_search(
             token, or no token.
         UnsupportedError: ``model`` is no encoder-decoder.
 
-    Source: Sutskever, Vinyals, Le (2014), arXiv:1409.3215; the length: Wu et al. (2016), arXiv:1609.08144.
+    Source: Sutskever, Vinyals, Le (2014), arXiv:1409.3215; the length: Wu et al. (2016), arXiv:1609.08144, section 7,
+    whose divisor is :math:`((5 + t) / 6)^\alpha`, which rewards length less while sequences are short.
     """
     decoder = Decoder(model)
-    source = _checked("beam_search", decoder, source, max_length, start, end, forbidden)
+    source, forbidden = _checked("beam_search", decoder, source, max_length, start, end, forbidden)
     if not is_integer(width) or width < 1:
         raise InvalidValueError("beam_search", "width as a positive integer", repr(width))
     if not is_number(length_penalty) or not 0 <= length_penalty <= 10:
         raise InvalidValueError("beam_search", "length_penalty from 0 to 10", repr(length_penalty))
-    key = ("beam", max_length, start, end, tuple(forbidden), width, float(length_penalty))
+    key = ("beam", max_length, start, end, forbidden, width, float(length_penalty))
     search = kept_with(model, str(key), lambda: _compiled(partial(_beam, decoder, *key[1:])))
     return Written(*(tensor.numpy() for tensor in search(source)))
 
 
 def _checked(
-    where: str, decoder: Decoder, source: ArrayLike, max_length: int, start: int, end: int, forbidden: Sequence[int]
-) -> tf.Tensor:
+    where: str, decoder: Decoder, source: ArrayLike, max_length: int, start: int, end: int, forbidden: Iterable[int]
+) -> tuple[tf.Tensor, tuple[int, ...]]:
+    """The source and what is forbidden."""
     source = np.asarray(source)
     if source.ndim != 2 or source.dtype.kind not in "iu" or 0 in source.shape:
         raise ShapeError(where, "token ids of shape (N, S), not empty", f"{source.dtype} of shape {source.shape}")
@@ -127,12 +129,13 @@ def _checked(
     if not is_token[:, 0].all() or (is_token[:, 1:] & ~is_token[:, :-1]).any():
         row = np.flatnonzero(~is_token[:, 0] | (is_token[:, 1:] & ~is_token[:, :-1]).any(axis=1))[0]
         raise InvalidValueError(where, "sources that begin with a token, padded at the end", f"{source[row]} at {row}")
-    if not isinstance(forbidden, Iterable) or not all(_is_id(k, V) for k in (start, end, *forbidden)):
+    forbidden = tuple(forbidden) if isinstance(forbidden, Iterable) else forbidden  # a generator can be read once
+    if not isinstance(forbidden, tuple) or not all(_is_id(k, V) for k in (start, end, *forbidden)):
         received = f"start={start!r}, end={end!r}, forbidden={forbidden!r}"
         raise InvalidValueError(where, f"start, end and all that is forbidden as ids from 0 to {V - 1}", received)
     if len(set(forbidden)) == V:
         raise InvalidValueError(where, "a token that may be written", "all of them forbidden")
-    return tf.constant(source, tf.int32)
+    return tf.constant(source, tf.int32), forbidden
 
 
 def _is_id(value: object, V: int) -> bool:
@@ -157,18 +160,18 @@ def _greedy(
 ) -> tuple[tf.Tensor, ...]:
     """Tokens ``(N, T)``, log-probabilities ``(N,)``, weights ``(N, T, S)``."""
     memory, state = decoder.encode(source)
-    N = tf.shape(source)[0]
+    N, dtype = tf.shape(source)[0], state.h.dtype
+    zero = tf.zeros([], dtype)
 
     def step(t: Any, token: Any, finished: Any, total: Any, state: Any, tokens: Any, weights: Any) -> tuple:
         p, a, state = decoder.step(memory, state, token)
         best, token = (tensor[:, 0] for tensor in tf.math.top_k(_log_of_allowed(p, forbidden), 1))
         token = tf.where(finished, PADDING, token)
-        total += tf.where(finished, 0.0, best)
-        a = tf.where(finished[:, tf.newaxis], 0.0, a)
+        total += tf.where(finished, zero, best)
+        a = tf.where(finished[:, tf.newaxis], zero, a)
         finished |= token == end
         return t + 1, token, finished, total, state, tokens.write(t, token), weights.write(t, a)
 
-    dtype = state.h.dtype
     _, _, _, total, _, tokens, weights = tf.while_loop(
         lambda t, token, finished, *_: (t < max_length) & ~tf.reduce_all(finished),
         step,
@@ -199,7 +202,7 @@ def _beam(
     memory, state = decoder.encode(source)
     memory, state = memory.repeated(B), state.repeated(B)
     N, dtype = tf.shape(source)[0], state.h.dtype
-    minus_infinity = tf.constant(-float("inf"), dtype)
+    zero, minus_infinity = tf.zeros([], dtype), tf.constant(-float("inf"), dtype)
 
     def step(
         t: Any, token: Any, finished: Any, total: Any, length: Any, state: Any, tokens: Any, parents: Any, weights: Any
@@ -208,7 +211,7 @@ def _beam(
         k = tf.minimum(B, tf.shape(p)[1])  # continuations of each
         log_p, following = tf.math.top_k(_log_of_allowed(p, forbidden), k)  # (N·B, k)
         # A finished one has a single continuation, itself.
-        itself = tf.where(tf.range(k) == 0, tf.zeros([], dtype), minus_infinity)
+        itself = tf.where(tf.range(k) == 0, zero, minus_infinity)
         log_p = tf.where(finished[:, tf.newaxis], itself, log_p)
         following = tf.where(finished[:, tf.newaxis], PADDING, following)
         totals = tf.reshape(total[:, tf.newaxis] + log_p, [N, B * k])
@@ -219,11 +222,11 @@ def _beam(
         token = tf.reshape(tf.gather(tf.reshape(following, [N, B * k]), chosen, batch_dims=1), [-1])
         total = tf.reshape(tf.gather(totals, chosen, batch_dims=1), [-1])
         state, length, finished, a = tf.nest.map_structure(lambda x: tf.gather(x, parent), (state, length, finished, a))
-        a = tf.where(finished[:, tf.newaxis], tf.zeros([], dtype), a)
+        a = tf.where(finished[:, tf.newaxis], zero, a)
         written = tokens.write(t, token), parents.write(t, parent), weights.write(t, a)
         return t + 1, token, finished | (token == end), total, length, state, *written
 
-    first = tf.where(tf.range(B) == 0, tf.zeros([], dtype), minus_infinity)  # at first there is one beginning
+    first = tf.where(tf.range(B) == 0, zero, minus_infinity)  # at first there is one beginning
     t, _, _, total, length, _, tokens, parents, weights = tf.while_loop(
         lambda t, token, finished, *_: (t < max_length) & ~tf.reduce_all(finished),
         step,

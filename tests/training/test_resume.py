@@ -261,6 +261,33 @@ def test_another_model_errors(body, compiled, difference, begun, build, x, y):
         np.testing.assert_array_equal(w, kept)
 
 
+def test_options_of_a_model_of_your_own_error(x, y, tmp_path):
+    """Those that no layer shows; the network among its arguments has entries of its own."""
+
+    class Sharpened(keras.Model):
+        def __init__(self, network, sharpness):
+            super().__init__()
+            self.network, self.sharpness = network, sharpness
+
+        def call(self, x):
+            return keras.ops.softmax(self.sharpness * self.network(x))
+
+        def get_config(self):
+            network = keras.saving.serialize_keras_object(self.network)
+            return {"name": self.name, "network": network, "sharpness": self.sharpness}
+
+    def fit(sharpness):
+        inputs = keras.Input((6,))
+        model = Sharpened(keras.Model(inputs, keras.layers.Dense(3)(inputs)), sharpness)
+        model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+        return training.fit(model, x, y, batch_size=50, checkpoint=tmp_path)
+
+    fit(1.0)
+    fit(1.0)  # layers count up their names in one process, which makes no other run
+    with pytest.raises(InvalidValueError, match=r"another one: model, layer 0 Sharpened, sharpness is 2\.0, was 1\.0\."):
+        fit(2.0)
+
+
 @pytest.mark.parametrize(
     ("change", "difference"),
     [

@@ -28,7 +28,9 @@ def fingerprint(model: keras.Model) -> dict[str, Any]:
 
 
 def _layer(layer: keras.Layer) -> dict[str, Any]:
-    own = {} if isinstance(layer, keras.Model) else _config(layer)  # a model's layers have their own entries
+    own = _config(layer)
+    if isinstance(layer, keras.Model):  # its layers have entries of their own: left are its options
+        own = {name: value for name, value in own.items() if not isinstance(value, dict | list | tuple)}
     own["trainable"], own["dtype"] = layer.trainable, layer.dtype_policy.name
     variables = layer._trainable_variables + layer._non_trainable_variables
     own["weights"] = [f"{v.dtype} {tuple(v.shape)}" for v in variables]

@@ -92,3 +92,9 @@ def test_errors(build, x, y):
         layerwise.forward_forward(build(), x, y + 1)
     with pytest.raises(InvalidValueError, match="classes y of shape"):
         layerwise.forward_forward(build(), x, keras.utils.to_categorical(y))
+
+
+def test_another_threshold_is_another_run_errors(build, x, y, tmp_path):
+    layerwise.forward_forward(build(), x, y, threshold=0.5, checkpoint=tmp_path)
+    with pytest.raises(InvalidValueError, match=r"threshold is 5\.0, was 0\.5"):
+        layerwise.forward_forward(build(), x, y, epochs=2, threshold=5.0, checkpoint=tmp_path)

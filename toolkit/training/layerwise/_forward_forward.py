@@ -147,7 +147,7 @@ def train_locally(
     if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y) or y.min() < 0 or y.max() >= classes:
         received = f"{y.dtype} of shape {y.shape}" + (f" from {y.min()} to {y.max()}" if y.size else "")
         raise InvalidValueError(where, f"classes y of shape (N,), integers from 0 to {classes - 1}", received)
-    stages = Stages(where, epochs=epochs, options=options, kept=kept, **of_stages)
+    stages = Stages(where, [("forward-forward", epochs)], options=options, kept=kept, **of_stages)
     with stages, stages.stage("forward-forward") as stage:
 
         def make() -> LocalNetwork:
@@ -157,7 +157,7 @@ def train_locally(
 
         network = stage.model(make)
         labels = y.astype("int32")
-        stage.train(network, [np.asarray(x), labels], labels, epochs=epochs)
+        stage.train(network, [np.asarray(x), labels], labels)
     return ForwardForward(network, stages.history)
 
 
@@ -187,6 +187,10 @@ class LocalNetwork(keras.Model):
     def own(self) -> list[keras.Layer]:
         """The layers that learn."""
         return self.dense
+
+    def get_config(self) -> dict[str, Any]:
+        """The option that no layer shows, for a checkpoint to tell it from another."""
+        return {"name": self.name, "threshold": self.threshold}
 
     def call(self, inputs: Nested, training: bool | None = None) -> tf.Tensor:
         """G − θ of every layer for true and wrong labels."""

@@ -84,7 +84,7 @@ def main() -> None:
         else:
             whole = joined([one_seed(learn, images, seed, args.epochs) for seed in range(args.seeds)])
         seconds = (time.perf_counter() - started) / args.seeds
-        cells = (f"{m:.1%} ± {w:.1%}" for m, w in zip(whole.mean, whole.half_width))
+        cells = (f"{m:.1%}" + ("" if np.isnan(w) else f" ± {w:.1%}") for m, w in zip(whole.mean, whole.half_width))
         table.add_row(name, *cells, f"{seconds:.0f}")
     Console(width=150).print(table)
 

@@ -29,7 +29,7 @@ def test_separable_classes_are_read_out(blobs):
     assert result.accuracy.shape == (3, 4)
     assert result.mean[0] > 0.7
     assert result.mean[2] > 0.95
-    assert result.half_width[2] == 0  # all labels: no draw
+    assert np.isnan(result.half_width).tolist() == [False, False, True]  # all labels: a single draw
     assert np.ptp(result.accuracy[0]) > 0  # two labels a class: the draw matters
 
 
@@ -104,6 +104,20 @@ def test_difference_is_paired_by_draw(blobs):
     assert all_axes.seeds == (4, 9, 11)
 
 
+def test_all_labels_are_a_single_draw(blobs):
+    h, y, h_test, y_test = blobs
+    every, one_axis = (
+        training.linear_probe(z, y, z_test, y_test, seeds=3) for z, z_test in ((h, h_test), (h[:, :1], h_test[:, :1]))
+    )
+    mean, half = every.difference(one_axis)
+    assert mean == pytest.approx(every.mean - one_axis.mean)
+    assert np.isnan([*every.half_width, *half]).all()
+    # Representations that were learned anew for each seed differ, even with all labels.
+    learned = training.ProbeResult((None,), np.array([120]), np.array([[0.8, 0.9, 1.0]]), (0, 1, 2))
+    for values in (learned.half_width, learned.difference(every)[1]):
+        np.testing.assert_allclose(values, interval_half_width([0.8, 0.9, 1.0]))
+
+
 def test_difference_errors(blobs):
     h, y, h_test, y_test = blobs
     result = training.linear_probe(*blobs, per_class=2, seeds=3)
@@ -146,7 +160,9 @@ def test_linear_probe_errors(blobs):
         training.linear_probe(*blobs, per_class=0)
     with pytest.raises(InvalidValueError, match="at least one number"):
         training.linear_probe(*blobs, per_class=())
-    with pytest.raises(InvalidValueError, match="seeds"):
-        training.linear_probe(*blobs, seeds=0)
-    with pytest.raises(InvalidValueError, match="C above 0"):
-        training.linear_probe(*blobs, C=0)
+    for seeds in (0, [], [0.5], [-1], ["a"], [3, 3], 1.5):
+        with pytest.raises(InvalidValueError, match="seeds as a positive integer, or a list of different integers"):
+            training.linear_probe(*blobs, seeds=seeds)
+    for C in (0, "a", None, float("nan")):
+        with pytest.raises(InvalidValueError, match="C above 0"):
+            training.linear_probe(*blobs, C=C)

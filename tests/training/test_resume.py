@@ -284,7 +284,7 @@ def test_options_of_a_model_of_your_own_error(x, y, tmp_path):
 
     fit(1.0)
     fit(1.0)  # layers count up their names in one process, which makes no other run
-    with pytest.raises(InvalidValueError, match=r"another one: model, layer 0 Sharpened, sharpness is 2\.0, was 1\.0\."):
+    with pytest.raises(InvalidValueError, match=r"one: model, layer 0 Sharpened, sharpness is 2\.0, was 1\.0\."):
         fit(2.0)
 
 

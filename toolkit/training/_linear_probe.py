@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit.argument_checks import is_integer
+from toolkit.argument_checks import is_integer, is_number
 from toolkit.errors import InvalidValueError, ShapeError
 
 if TYPE_CHECKING:
@@ -43,9 +43,15 @@ class ProbeResult:
     def half_width(self) -> np.ndarray:
         """Half of the 95 % interval of that mean, ``(K,)``; NaN with a single draw, which tells nothing about others.
 
-        ``t·s/√S`` with Student's t for S − 1 degrees of freedom and s the standard deviation over the draws.
+        ``t·s/√S`` with Student's t for S − 1 degrees of freedom and s the standard deviation over the draws. All labels
+        are a single draw, whatever the seed.
         """
-        return interval_half_width(self.accuracy)
+        return self._half_width(self.accuracy)
+
+    def _half_width(self, values: np.ndarray) -> np.ndarray:
+        """Of the mean of ``values (K, S)``."""
+        one_draw = np.array([n is None for n in self.per_class]) & (np.ptp(values, axis=1) == 0)
+        return np.where(one_draw, np.nan, interval_half_width(values))
 
     def difference(self, baseline: ProbeResult) -> tuple[np.ndarray, np.ndarray]:
         """Mean accuracy minus that of ``baseline``, and half of the 95 % interval of that difference, both ``(K,)``.
@@ -66,7 +72,7 @@ class ProbeResult:
             name, expected, received = next(row for row in zip(names, mine, other) if row[1] != row[2])
             raise InvalidValueError("ProbeResult.difference", f"a baseline with {name} {expected}", f"{received}")
         paired = self.accuracy - baseline.accuracy
-        return paired.mean(axis=1), interval_half_width(paired)
+        return paired.mean(axis=1), self._half_width(paired)
 
     def frame(self) -> pandas.DataFrame:
         """One row for each number of labels: ``labels``, ``accuracy`` and ``±``, half of its 95 % interval."""
@@ -136,7 +142,7 @@ def linear_probe(
     counts = tuple(per_class) if isinstance(per_class, Sequence) else (per_class,)
     _check_counts(counts, y)
     draws = _seeds(seeds)
-    if not C > 0:
+    if not is_number(C) or not C > 0:
         raise InvalidValueError(_WHERE, "C above 0", repr(C))
 
     from sklearn.linear_model import LogisticRegression
@@ -198,8 +204,10 @@ def _check_counts(counts: tuple[int | None, ...], y: np.ndarray) -> None:
 
 def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     draws = tuple(range(seeds)) if is_integer(seeds) else seeds
-    if not isinstance(draws, Sequence) or not len(draws):
-        raise InvalidValueError(_WHERE, "seeds as a positive integer, or a list of seeds", repr(seeds))
+    listed = isinstance(draws, Sequence) and len(draws) > 0
+    if not listed or not all(is_integer(seed) and seed >= 0 for seed in draws) or len(set(draws)) < len(draws):
+        expected = "seeds as a positive integer, or a list of different integers from 0"
+        raise InvalidValueError(_WHERE, expected, repr(seeds))
     return tuple(draws)
 
 

@@ -35,10 +35,27 @@ def test_words_keep_stop_words_endings_and_case():
     assert Vocabulary.learned(["The cats"], "words", 9, lower=False).tokens[4:] == ("The", "cats")
 
 
+def test_characters_match_hand_example():
+    """z and y are the most frequent, then the space; a, b and c come once. Ids follow the code points."""
+    texts = ["zzzyyy a b c", "zyz"]
+    assert Vocabulary.learned(texts, "characters", 7, lower=True).tokens[4:] == (" ", "y", "z")
+    assert Vocabulary.learned(texts, "characters", 8, lower=True).tokens[4:] == (" ", "a", "y", "z")
+    assert Vocabulary.learned(texts, "characters", 99, lower=True).tokens[4:] == (" ", "a", "b", "c", "y", "z")
+
+
+@pytest.mark.parametrize("level", ["words", "characters"])
+def test_one_spelling_however_it_was_typed(level):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    vocabulary = Vocabulary.learned([composed], level, 20, lower=True)
+    np.testing.assert_array_equal(vocabulary.encode([decomposed], 6).ids, vocabulary.encode([composed], 6).ids)
+    assert Vocabulary.learned([decomposed], level, 20, lower=True).tokens == vocabulary.tokens
+
+
 def test_shifted_matches_hand_example():
     targets = np.array([[7, 8, END, 0], [END, 0, 0, 0], [5, 6, 7, 8]])
     expected = [[START, 7, 8, 0], [START, 0, 0, 0], [START, 5, 6, 7]]
     np.testing.assert_array_equal(shifted(targets), expected)
+    np.testing.assert_array_equal(shifted(targets.tolist()), expected)
     real = targets != PADDING
     np.testing.assert_array_equal(shifted(targets) != PADDING, real)
 

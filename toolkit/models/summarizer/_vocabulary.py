@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from nltk.tokenize.treebank import TreebankWordDetokenizer
+from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict
 
 from toolkit.errors import ShapeError
 from toolkit.text import TextPreprocessor
+from toolkit.text._cleaning import clean
 
 PADDING, UNKNOWN, START, END = range(4)
 _SPECIAL = ("", "[UNK]", "[START]", "[END]")
@@ -30,7 +33,10 @@ class Encoded(NamedTuple):
 
 
 class Vocabulary:
-    """The tokens of texts and summaries, by id: padding, unknown, start, end, then the most frequent.
+    """The tokens of texts and summaries, by id: padding, unknown, start, end, then words by their frequency, or
+    characters by their code points.
+
+    Control characters are left out and *é* is one character, however it was typed, as in ``TextPreprocessor``.
 
     Args:
         level: "words" takes NLTK's word tokens, "characters" single characters.
@@ -51,7 +57,9 @@ class Vocabulary:
     ) -> Vocabulary:
         """The most frequent tokens of ``texts``, at most ``max_tokens`` with the special ones."""
         if level == "characters":
-            return cls(level, sorted(set("".join(texts)))[: max_tokens - len(_SPECIAL)], None)
+            counts = Counter(character for text in texts for character in clean(text, html=False))
+            by_frequency = sorted(counts, key=lambda character: (-counts[character], character))
+            return cls(level, sorted(by_frequency[: max_tokens - len(_SPECIAL)]), None)
         # Neither stop words nor endings may go: they will have to be written.
         preprocessor = TextPreprocessor(
             max_tokens - len(_SPECIAL) + _OWN, lower=lower, stop_words=None, stemmer=None, html=False, sequence_length=1
@@ -63,7 +71,7 @@ class Vocabulary:
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text."""
-        return list(text) if self._preprocessor is None else self._preprocessor.tokens(text)
+        return list(clean(text, html=False)) if self._preprocessor is None else self._preprocessor.tokens(text)
 
     def join(self, tokens: Sequence[str]) -> str:
         """The text of some tokens."""
@@ -149,14 +157,15 @@ def padded(rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
     return array
 
 
-def shifted(targets: np.ndarray) -> np.ndarray:
+def shifted(targets: ArrayLike) -> np.ndarray:
     """What the decoder reads while it learns to write ``targets (N, T)``: the start token, then all but the last.
 
     Raises:
         ShapeError: the targets are not ``(N, T)``.
     """
-    if np.ndim(targets) != 2:
-        raise ShapeError("shifted", "targets (N, T)", f"shape {np.shape(targets)}")
+    targets = np.asarray(targets)
+    if targets.ndim != 2:
+        raise ShapeError("shifted", "targets (N, T)", f"shape {targets.shape}")
     inputs = np.full_like(targets, START)
     inputs[:, 1:] = targets[:, :-1]
     inputs[:, 1:][targets[:, :-1] == END] = PADDING  # nothing follows the end

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from rouge_score.rouge_scorer import RougeScorer
 
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.models.summarizer import lead, random_words, rouge
@@ -16,6 +19,27 @@ def test_rouge_matches_hand_example():
     assert rouge(["the cat", ""], ["the cat", "a dog"]) == pytest.approx((1 / 2, 1 / 2, 1 / 2))
     assert rouge(["cats"], ["cat"]).rouge1 == 1  # stems
     assert str(scores) == "ROUGE-1 57.1  ROUGE-2 40.0  ROUGE-L 57.1"
+
+
+@given(st.text(st.characters(max_codepoint=127)), st.text("Cats run_3!\n", min_size=1))
+@example("The cats' 2 under_scores, RUNNING (well)", "a cat under 2 scores ran well")
+def test_rouge_of_ascii_texts_matches_rouge_score(summary, reference):
+    theirs = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True).score(reference, summary)
+    assert rouge([summary], [reference]) == tuple(score.fmeasure for score in theirs.values())
+
+
+@pytest.mark.parametrize(
+    ("summary", "reference", "rouge1"),
+    [
+        ("Кот сидит.", "кот сидит", 1),
+        ("हिन्दी भाषा", "हिन्दी", 2 / 3),
+        ("Ein Käfer", "ein Kafer", 1 / 2),
+        ("caf\u00e9", "cafe\u0301", 1),
+        ("STRASSE", "straße", 1),
+    ],
+)
+def test_rouge_of_other_scripts_matches_hand_example(summary, reference, rouge1):
+    assert rouge([summary], [reference]).rouge1 == pytest.approx(rouge1)
 
 
 def test_baselines_match_hand_example():

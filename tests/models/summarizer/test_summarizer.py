@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import zipfile
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from toolkit import training
 from toolkit.errors import DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.models import Summarizer
 from toolkit.models.summarizer import rouge
@@ -182,6 +184,24 @@ def test_options_errors(options, message):
         Summarizer(**options).fit(["a b"], ["a"])
 
 
+@pytest.mark.usefixtures("steps_run_by_python")
+@pytest.mark.parametrize("stopped", [InvalidValueError("training", "finite numbers", "NaN"), KeyboardInterrupt()])
+def test_a_fit_that_stops_leaves_what_was_learned_before(characters, monkeypatch, stopped):
+    def stop(*_, **__):
+        raise stopped
+
+    monkeypatch.setattr(training, "fit", stop)
+    new, learned = Summarizer(), copy.copy(characters)
+    for summarizer in (new, learned):
+        before = dict(vars(summarizer))
+        with pytest.raises(type(stopped)):
+            summarizer.fit(["c d", "d"], ["d", "d d"])
+        assert vars(summarizer) == before
+    with pytest.raises(NotFittedError):
+        new.summarize("c")
+    assert learned.summarize("ab") == characters.summarize("ab")
+
+
 def test_texts_errors(characters):
     with pytest.raises(NotFittedError):
         Summarizer().summarize("text")
@@ -209,13 +229,20 @@ def test_a_text_without_a_token_is_named_among_many(copying):
 
 def test_settings_changed_since_fit_errors(characters, tmp_path):
     """A file that could not be read again is not written; a search is not begun with nonsense."""
+    with pytest.raises(InvalidValueError, match="the settings that the network was trained with, received others"):
+        copy.copy(characters).set_params(units=characters.units + 2).save(tmp_path / "file")
     for changed, message in (
-        ({"units": characters.units + 2}, "the settings that the network was trained with, received others"),
-        ({"level": "words"}, "level='characters', as in fit"),
+        ({"level": "words"}, "level='characters', as in fit, received level='words'"),
+        ({"copied_words": 3}, "copied_words=0, as in fit, received copied_words=3"),
     ):
         other = copy.copy(characters).set_params(**changed)
-        with pytest.raises(InvalidValueError, match=message):
-            other.save(tmp_path / "file")
+        for use in (
+            partial(other.save, tmp_path / "file"),
+            partial(other.summarize, "xyz"),
+            partial(other.alignment, "x"),
+        ):
+            with pytest.raises(InvalidValueError, match=message):
+                use()
     with pytest.raises(InvalidValueError, match="beam_width as an integer from 1, received 0"):
         copy.copy(characters).set_params(beam_width=0).summarize("12")
     assert list(tmp_path.iterdir()) == []

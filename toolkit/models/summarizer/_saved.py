@@ -9,7 +9,7 @@ import keras
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 import toolkit
-from toolkit.errors import InvalidValueError, UnsupportedError
+from toolkit.errors import UnsupportedError
 from toolkit.models._archive import (
     first_fault,
     plain_settings,
@@ -60,10 +60,7 @@ def write_summarizer(summarizer: Summarizer, path: str | os.PathLike[str]) -> No
         raise UnsupportedError(where, "settings that JSON can hold", first_fault(error)) from error
     except TypeError as error:
         raise UnsupportedError(where, "settings that JSON can hold", str(error)) from error
-    summarizer._check_options()
-    if summarizer.vocabulary_.level != summarizer.level:
-        raise InvalidValueError(where, f"level={summarizer.vocabulary_.level!r}, as in fit", repr(summarizer.level))
-    require_same_network(where, summarizer.model_, lambda: summarizer._build_model(None))
+    require_same_network(where, summarizer.model_, lambda: _network(summarizer))
     write_archive(path, where, _DESCRIPTION, description, summarizer.model_.get_weights())
 
 
@@ -81,7 +78,12 @@ def read_summarizer(cls: type[Summarizer], path: str | os.PathLike[str]) -> Summ
         if summarizer.vocabulary_.level != summarizer.level:
             raise ValueError(f"a vocabulary of {summarizer.vocabulary_.level}")
         summarizer.source_length_, summarizer.summary_length_ = description.source_length, description.summary_length
-        weights = read_weights(archive, lambda: summarizer._build_model(None))
-        summarizer.model_ = summarizer._build_model(None)
+        weights = read_weights(archive, lambda: _network(summarizer))
+        summarizer.model_ = _network(summarizer)
         summarizer.model_.set_weights(weights)
     return summarizer
+
+
+def _network(summarizer: Summarizer) -> keras.Model:
+    """The network that follows from settings and vocabulary."""
+    return summarizer._build_model(len(summarizer.vocabulary_), None)

@@ -138,7 +138,9 @@ class Summarizer(BaseEstimator):
     # ------------------------------------------------------------------ training
 
     def fit(self, texts: Sequence[str], summaries: Sequence[str]) -> Self:
-        """Learns the vocabulary, builds a model and trains it; whatever was learned before is forgotten.
+        """Learns the vocabulary, builds a model and trains it; then what was learned before is forgotten.
+
+        If it fails or is interrupted, the summariser stays as it was.
 
         Args:
             texts: N texts.
@@ -162,38 +164,48 @@ class Summarizer(BaseEstimator):
                 texts, summaries, test_size=self.validation_fraction, random_state=seed
             )
             held_out = held_texts, held_summaries
-        self.vocabulary_ = Vocabulary.learned([*texts, *summaries], self.level, self.max_tokens, self.lower)
-        split = self.vocabulary_.split
-        self.source_length_ = self.source_length or min(max(len(split(t)) for t in texts), _LONGEST_SOURCE)
-        self.summary_length_ = self.summary_length or min(1 + max(len(split(s)) for s in summaries), _LONGEST_SUMMARY)
-        self.model_ = self._build_model(seed)
-        inputs, targets = self._arrays(texts, summaries)
+        vocabulary = Vocabulary.learned([*texts, *summaries], self.level, self.max_tokens, self.lower)
+        longest = [max(len(vocabulary.split(text)) for text in of) for of in (texts, summaries)]
+        source_length = int(self.source_length or min(longest[0], _LONGEST_SOURCE))
+        summary_length = int(self.summary_length or min(longest[1] + 1, _LONGEST_SUMMARY))
+
+        def arrays(texts: Sequence[str], summaries: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
+            """``[source (N, S), shifted target (N, T)]`` and the target."""
+            source = self._encode(vocabulary, texts, source_length)
+            target = vocabulary.encode_targets(summaries, summary_length, source.unknown)
+            return [source.ids, shifted(target)], target
+
+        model = self._build_model(len(vocabulary), seed)
+        inputs, targets = arrays(texts, summaries)
         steps = self.epochs * -(-len(targets) // self.batch_size)
         rate = keras.optimizers.schedules.CosineDecay(self.learning_rate, steps)
-        self.model_.compile(
+        model.compile(
             keras.optimizers.Adam(rate, global_clipnorm=1.0),
             "sparse_categorical_crossentropy",
             metrics=["accuracy"],
             jit_compile=False,
         )
-        self.history_ = training.fit(
-            self.model_,
+        history = training.fit(
+            model,
             inputs,
             targets,
             epochs=self.epochs,
             batch_size=self.batch_size,
-            validation_data=None if held_out is None else self._arrays(*held_out),
+            validation_data=None if held_out is None else arrays(*held_out),
             patience=self.patience,
             monitor="loss" if held_out is None else "val_loss",
             callbacks=[_GrowingRate(self.scheduled_sampling, self.epochs)] if self.scheduled_sampling else (),
             seed=seed,
             verbose=self.verbose,
         )
+        # Only now, so that a fit that fails or is interrupted leaves what was learned before.
+        self.vocabulary_, self.model_, self.history_ = vocabulary, model, history
+        self.source_length_, self.summary_length_ = source_length, summary_length
         return self
 
-    def _build_model(self, seed: int | None) -> keras.Model:
+    def _build_model(self, vocabulary_size: int, seed: int | None) -> keras.Model:
         return encoder_decoder(
-            len(self.vocabulary_),
+            vocabulary_size,
             embedding_dim=self.embedding_dim,
             units=self.units,
             bidirectional=self.bidirectional,
@@ -204,15 +216,9 @@ class Summarizer(BaseEstimator):
             seed=seed,
         )
 
-    def _arrays(self, texts: Sequence[str], summaries: Sequence[str]) -> tuple[list[np.ndarray], np.ndarray]:
-        """``[source (N, S), shifted target (N, T)]`` and the target."""
-        source = self._encode(texts)
-        target = self.vocabulary_.encode_targets(summaries, self.summary_length_, source.unknown)
-        return [source.ids, shifted(target)], target
-
-    def _encode(self, texts: Sequence[str], first: int = 0) -> Encoded:
+    def _encode(self, vocabulary: Vocabulary, texts: Sequence[str], length: int, first: int = 0) -> Encoded:
         """The texts as ids; ``first`` is the index of the first one, for the error."""
-        encoded = self.vocabulary_.encode(texts, self.source_length_, self.copied_words)
+        encoded = vocabulary.encode(texts, length, self.copied_words)
         empty = np.flatnonzero(encoded.ids[:, 0] == PADDING)  # of zero-width spaces alone, for example
         if empty.size:
             received = f"{texts[empty[0]]!r} at index {first + empty[0]}"
@@ -226,16 +232,18 @@ class Summarizer(BaseEstimator):
 
         Raises:
             NotFittedError: before ``fit``.
-            InvalidValueError: a text is empty, without a token, or no ``str``; or an option was set out of range.
+            ShapeError: the list is empty.
+            InvalidValueError: a text is empty, without a token, or no ``str``; or an option was set out of range, or
+                since ``fit`` to what the network was not made for.
         """
-        check_is_fitted(self, "model_")
+        self._check_is_ready()
         one = isinstance(texts, str)
         texts = _texts([texts] if one else texts, "texts")
         batches = [texts[k : k + _BATCH] for k in range(0, len(texts), _BATCH)]
         summaries = []
         with Shown(len(batches), 0, self.verbose, what="batch") as shown:
             for k, batch in enumerate(batches):
-                source = self._encode(batch, k * _BATCH)
+                source = self._encode(self.vocabulary_, batch, self.source_length_, k * _BATCH)
                 for ids, unknown in zip(self._search(source.ids).tokens, source.unknown):
                     summaries.append(self.vocabulary_.join(self.vocabulary_.decode(ids, unknown)))
                 shown.step(k, 1, 1, {})
@@ -252,13 +260,13 @@ class Summarizer(BaseEstimator):
 
         Raises:
             NotFittedError: before ``fit``.
-            InvalidValueError: ``text`` is empty or no ``str``, or there is no attention.
+            InvalidValueError: ``text`` is empty or no ``str``, or there is no attention; and as for ``summarize``.
         """
-        check_is_fitted(self, "model_")
+        self._check_is_ready()
         if self.attention is None:
             raise InvalidValueError("Summarizer.alignment", "a Summarizer with attention", "attention=None")
         (text,) = _texts([text], "texts")
-        source = self._encode([text])
+        source = self._encode(self.vocabulary_, [text], self.source_length_)
         written = self._search(source.ids)
         words = self.vocabulary_.decode(written.tokens[0], source.unknown[0])
         tokens = [*words, *["[END]"] * (written.tokens.shape[1] > len(words))]
@@ -266,7 +274,6 @@ class Summarizer(BaseEstimator):
         return Alignment(written.weights[0, : len(tokens), : len(read)], tokens, read)
 
     def _search(self, ids: np.ndarray) -> Written:
-        self._check_options()  # they may have been set since fit
         options = {"max_length": int(self.summary_length_), "forbidden": (PADDING, UNKNOWN, START)}
         if self.beam_width == 1:
             return greedy_search(self.model_, ids, **options)
@@ -288,7 +295,7 @@ class Summarizer(BaseEstimator):
         """
         from toolkit.models.summarizer._saved import write_summarizer
 
-        check_is_fitted(self, "model_")
+        self._check_is_ready()
         write_summarizer(self, path)
 
     @classmethod
@@ -319,6 +326,19 @@ class Summarizer(BaseEstimator):
                 continue
             if not is_integer(value) or value < least:
                 raise InvalidValueError("Summarizer", f"{name} as an integer from {least}", repr(value))
+
+    def _check_is_ready(self) -> None:
+        """Whether there is something to write with, and the options, which may have been set since, still fit it."""
+        check_is_fitted(self, "model_")
+        self._check_options()
+        network = {"level": self.vocabulary_.level}
+        network["copied_words"] = self.model_.output_shape[-1] - len(self.vocabulary_)
+        for name, value in network.items():
+            if getattr(self, name) != value:
+                received = f"{name}={getattr(self, name)!r}"
+                raise InvalidValueError(
+                    "Summarizer", f"{name}={value!r}, as in fit", received, "Set it back, or fit again."
+                )
 
     def _draw_seed(self) -> int:
         """``random_state`` as the whole number that Keras wants; None draws one."""

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 
 import keras
 
-from toolkit.argument_checks import check_share
+from toolkit.argument_checks import check_share, is_integer
 from toolkit.errors import InvalidValueError
 
 
-def check_sizes(where: str, *sizes: int) -> None:
-    """Raises InvalidValueError unless every size is a positive integer, and Python's: Keras takes no other."""
+def checked_sizes(where: str, *sizes: int) -> tuple[int, ...]:
+    """The sizes as Python's integers, since Keras takes no other.
+
+    Raises:
+        InvalidValueError: one of them is not a positive integer, Python's or NumPy's.
+    """
     for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if not is_integer(size) or size < 1:
             raise InvalidValueError(where, "sizes as positive integers", repr(size))
+    return tuple(int(size) for size in sizes)
 
 
 def layer_seed(seed: int | None, index: int) -> int | None:

@@ -6,7 +6,7 @@ import keras
 
 from toolkit.errors import InvalidValueError
 from toolkit.models._options import (
-    check_sizes,
+    checked_sizes,
     dropout_layer,
     embedding,
     layer_seed,
@@ -63,7 +63,9 @@ def attention_classifier(
     Source: Vaswani et al. (2017), arXiv:1706.03762; Bahdanau et al. (2015), arXiv:1409.0473, for attention over an RNN;
     Iyyer et al. (2015) for dropping words.
     """
-    check_sizes("attention_classifier", vocabulary_size, classes, embedding_dim, units, heads)
+    vocabulary_size, classes, embedding_dim, units, heads = checked_sizes(
+        "attention_classifier", vocabulary_size, classes, embedding_dim, units, heads
+    )
     if units % heads:
         raise InvalidValueError("attention_classifier", f"units as a multiple of heads={heads}", f"{units}")
     tokens = keras.Input((None,), dtype="int32", name="tokens")

@@ -8,7 +8,7 @@ import keras
 
 from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.models._options import (
-    check_sizes,
+    checked_sizes,
     dense_layers,
     dropout_layer,
     kernel_initializer,
@@ -54,9 +54,10 @@ def image_classifier(
     Raises:
         InvalidValueError: a size is not a positive integer, or the image is too small for so many layers.
     """
-    check_sizes("image_classifier", *input_shape, classes, kernel_size, *filters, *hidden)
+    classes, kernel_size = checked_sizes("image_classifier", classes, kernel_size)
+    input_shape, filters, hidden = (checked_sizes("image_classifier", *s) for s in (input_shape, filters, hidden))
     _check_room(input_shape, len(filters), kernel_size)
-    layers: list[keras.Layer] = [keras.Input(tuple(input_shape), dtype=dtype)]
+    layers: list[keras.Layer] = [keras.Input(input_shape, dtype=dtype)]
     for k, count in enumerate(filters, start=1):
         layers.append(
             keras.layers.Conv2D(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from toolkit.models._options import check_sizes, dense_layers, layer_seed, probabilities
+from toolkit.models._options import checked_sizes, dense_layers, layer_seed, probabilities
 
 
 def mlp(
@@ -44,7 +44,7 @@ def mlp(
     Raises:
         InvalidValueError: a size is not a positive integer.
     """
-    check_sizes("mlp", input_dim, classes, *hidden)
+    input_dim, classes, *hidden = checked_sizes("mlp", input_dim, classes, *hidden)
     layers = dense_layers(hidden, activation, dropout=dropout, l2=l2, dtype=dtype, seed=seed)
     output = probabilities(classes, dtype, layer_seed(seed, len(hidden) + 1))
     return keras.Sequential([keras.Input((input_dim,), dtype=dtype), *layers, output], name=name)

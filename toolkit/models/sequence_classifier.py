@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from toolkit.errors import ShapeError
-from toolkit.models._options import check_sizes, dropout_layer, layer_seed, lstm, probabilities
+from toolkit.models._options import checked_sizes, dropout_layer, layer_seed, lstm, probabilities
 
 
 def sequence_classifier(
@@ -52,7 +52,9 @@ def sequence_classifier(
             f"input_shape {tuple(input_shape)} and units {tuple(units)}",
         )
     T, D = input_shape
-    check_sizes("sequence_classifier", *(() if T is None else (T,)), D, classes, *units)
+    D, classes, *units = checked_sizes("sequence_classifier", D, classes, *units)
+    if T is not None:
+        (T,) = checked_sizes("sequence_classifier", T)
     layers: list[keras.Layer] = [keras.Input((T, D), dtype=dtype)]
     if mask_value is not None:
         layers.append(keras.layers.Masking(mask_value, dtype=dtype, name="mask"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from toolkit.models._options import (
-    check_sizes,
+    checked_sizes,
     dense_layers,
     dropout_layer,
     embedding,
@@ -59,7 +59,9 @@ def text_classifier(
     Source: Iyyer et al. (2015), "Deep unordered composition rivals syntactic methods for text classification", for the
     average and for dropping words.
     """
-    check_sizes("text_classifier", vocabulary_size, classes, embedding_dim, *hidden)
+    vocabulary_size, classes, embedding_dim, *hidden = checked_sizes(
+        "text_classifier", vocabulary_size, classes, embedding_dim, *hidden
+    )
     layers: list[keras.Layer] = [
         keras.Input((None,), dtype="int32", name="tokens"),
         embedding(vocabulary_size, embedding_dim, dtype, layer_seed(seed, 0)),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from toolkit.errors import InvalidValueError
-from toolkit.models._options import check_sizes, dropout_layer, embedding, layer_seed, lstm, probabilities
+from toolkit.models._options import checked_sizes, dropout_layer, embedding, layer_seed, lstm, probabilities
 from toolkit.models.summarizer._pointer import KnownTokens, PointerMixture
 from toolkit.models.summarizer._sampling import ScheduledSampling
 
@@ -89,9 +89,9 @@ def encoder_decoder(
     Manning (2015), arXiv:1508.04025; the pointer: See, Liu, Manning (2017), arXiv:1704.04368.
     """
     where = "encoder_decoder"
-    check_sizes(where, vocabulary_size, embedding_dim, units)
+    vocabulary_size, embedding_dim, units = checked_sizes(where, vocabulary_size, embedding_dim, units)
     if copied_words:
-        check_sizes(where, copied_words)
+        (copied_words,) = checked_sizes(where, copied_words)
     if bidirectional and units % 2:
         raise InvalidValueError(where, "an even number of units for two directions", f"{units}")
     if attention not in ("luong", "bahdanau", None):

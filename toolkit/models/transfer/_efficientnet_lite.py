@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from toolkit.errors import DataError, ShapeError
-from toolkit.models._options import check_sizes, layer_seed, probabilities
+from toolkit.models._options import checked_sizes, layer_seed, probabilities
 from toolkit.models.transfer._torch_file import read_tensors
 
 _WHERE = "efficientnet_lite0"
@@ -61,7 +61,7 @@ def efficientnet_lite0(
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         raise ShapeError(_WHERE, "input_shape (H, W, 3)", f"{tuple(input_shape)}")
-    check_sizes(_WHERE, *input_shape, classes)
+    *input_shape, classes = checked_sizes(_WHERE, *input_shape, classes)
     layers = _Layers(seed)
     image = keras.Input(tuple(input_shape), name="image")
     x = layers.relu6(layers.conv(image, 32, 3, 2, "stem_conv"), "stem_relu")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from toolkit.errors import InvalidValueError, ShapeError
-from toolkit.models._options import check_sizes, layer_seed, probabilities
+from toolkit.models._options import checked_sizes, layer_seed, probabilities
 
 _BLOCKS = (2, 2, 2, 2)
 _SMALL = 64  # pixels: below, the ImageNet stem would leave too little to look at
@@ -63,7 +63,7 @@ def resnet18(
     """
     if len(input_shape) != 3:
         raise ShapeError("resnet18", "input_shape (H, W, C)", f"{tuple(input_shape)}")
-    check_sizes("resnet18", *input_shape, classes, width)
+    *input_shape, classes, width = checked_sizes("resnet18", *input_shape, classes, width)
     stem = _stem_for(input_shape, stem)
     conv = _Convolutions(dtype, seed)
     image = keras.Input(tuple(input_shape), dtype=dtype, name="image")

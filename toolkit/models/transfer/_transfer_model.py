@@ -9,7 +9,7 @@ import keras
 
 from toolkit.argument_checks import check_share
 from toolkit.errors import ShapeError
-from toolkit.models._options import check_sizes, dropout_layer, layer_seed, probabilities
+from toolkit.models._options import checked_sizes, dropout_layer, layer_seed, probabilities
 from toolkit.models.transfer._backbones import backbone
 from toolkit.models.transfer._preprocessing import preprocess, require_convention
 from toolkit.models.transfer._stages import HEAD, freeze_until
@@ -63,12 +63,12 @@ def transfer_model(
         >>> transfer_model(small, classes=3).output_shape
         (None, 3)
     """
-    check_sizes("transfer_model", classes)
+    (classes,) = checked_sizes("transfer_model", classes)
     check_share("transfer_model", "dropout", dropout)
     if image_size is not None:
         if not isinstance(image_size, Sequence) or len(image_size) != 2:
             raise ShapeError("transfer_model", "image_size (H, W)", repr(image_size))
-        check_sizes("transfer_model", *image_size)
+        image_size = checked_sizes("transfer_model", *image_size)
     body, convention = backbone(network, input_shape, weights=weights, seed=seed)
     convention = convention if pixels is None else pixels
     require_convention(convention, "transfer_model")

@@ -117,6 +117,46 @@ def test_resumes(stages, x, y, tmp_path, assert_same_variables):
     assert_same_variables(fit("cut").join(), fit("whole").join())
 
 
+def test_resumes_on_the_same_object(stages, x, y, tmp_path, assert_same_variables):
+    """A cell that was interrupted in the second stage and is run again."""
+
+    epochs = []
+
+    def interrupt_once(epoch, logs):
+        epochs.append(epoch)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+
+    def pipeline(callbacks=()):
+        made = StagedPipeline(stages())
+        made["size"].epochs, made["size"].options = 4, {"callbacks": callbacks, "jit_compile": False}
+        return made
+
+    whole, cut = pipeline(), pipeline([keras.callbacks.LambdaCallback(on_epoch_end=interrupt_once)])
+    whole.fit(x, y)
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit(x, y, checkpoint=tmp_path)
+    cut.fit(x, y, checkpoint=tmp_path)
+    assert epochs == [0, 1, 1, 2, 3], "the second epoch was not finished"
+    assert_same_variables(cut.join(), whole.join())
+    assert [stage.name for stage in cut.history] == ["size", "classifier"]
+
+
+def test_a_transformer_first_in_a_new_folder(x, y, tmp_path):
+    pipeline = StagedPipeline([Stage("pca", PCA(2)), Stage("size", network(2, layers.Dense(1)), "mse")])
+    pipeline.fit(x, y, checkpoint=tmp_path / "runs" / "new")
+    assert (tmp_path / "runs" / "new" / "02 size").is_dir()
+
+
+def test_training_one_again_outdates_those_behind_it(stages, x, y):
+    pipeline = StagedPipeline(stages())
+    pipeline.fit(x, y)
+    pipeline.fit(x, y, only="size")
+    assert repr(pipeline) == "<StagedPipeline: encoder → size → classifier (untrained)>"
+    pipeline.fit(x, y)
+    assert [stage.name for stage in pipeline.history] == ["classifier"]
+
+
 def test_errors(stages, x, y):
     with pytest.raises(InvalidValueError, match="a name of its own"):
         StagedPipeline([stages()[0], stages()[0]])
@@ -128,6 +168,8 @@ def test_errors(stages, x, y):
         Stage("a", 3)
     with pytest.raises(InvalidValueError, match='target as "y", "input" or a function'):
         Stage("a", network(2, layers.Dense(2)), "mse", "x")
+    with pytest.raises(InvalidValueError, match="epochs as a positive integer, received 0"):
+        Stage("a", network(2, layers.Dense(2)), "mse", epochs=0)
     pipeline = StagedPipeline(stages())
     with pytest.raises(CallOrderError, match="'encoder', which is not"):
         pipeline.fit(x, y, only="size")

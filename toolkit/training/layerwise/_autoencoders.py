@@ -144,9 +144,10 @@ def pretrain(
     check_share(where, "corruption", corruption)
     held_out = require_pair(where, validation_data)
     decoding = _decoders(parts.hidden, decoders or {}, seed, where)
-    total = sum(each) + on_top + fine_tuning
+    plan = [("autoencoder", n) for n in each]
+    plan += [(kind, n) for kind, n in (("head", on_top), ("fine-tuning", fine_tuning)) if n]
     seen = [x if unlabelled is None else unlabelled, x, *(held_out[:1] if held_out else ())]
-    stages = Stages(where, epochs=total, options=options, kept=kept, **of_stages)
+    stages = Stages(where, plan, options=options, kept=kept, **of_stages)
     room = {"batch_size": options["batch_size"], "memory_limit": memory_limit, "where": where}
     with stages, Features(seen[0], seen[1:], **room) as features:
         for k, block in enumerate(parts.hidden):
@@ -161,17 +162,17 @@ def pretrain(
                 )
                 inputs = features.now[0]
                 restored = (features.now[2],) * 2 if held_out else None
-                stage.train(network, inputs, inputs, epochs=each[k], validation=restored, **_WITHOUT_LABELS)
+                stage.train(network, inputs, inputs, validation=restored, **_WITHOUT_LABELS)
         if on_top:
             with stages.stage("head") as stage:
                 stage.pass_through(features, parts.hidden[-1].layers)
                 features.now = features.now[1:]  # from here on with labels
                 head = parts.head.layers
                 network = stage.model(lambda: compiled_chain(head, (), model, f"{model.name}_head"))
-                train_stage(stage, network, features, y, on_top, held_out)
+                train_stage(stage, network, features, y, held_out)
         if fine_tuning:
             with stages.stage("fine-tuning") as stage:
-                stage.train(model, x, y, epochs=fine_tuning, validation=validation_data)
+                stage.train(model, x, y, validation=validation_data)
     return stages.history
 
 

@@ -73,7 +73,8 @@ def greedy(
         seed: fixes the order of the samples and the temporary heads.
         gradients: whether to record the first gradient of each layer.
         checkpoint: folder; the same call after a kill goes on inside the stage that was under way, and ends with the
-            weights of an undisturbed run.
+            weights of an undisturbed run. The last stage may get more epochs later, and fine-tuning may follow; an
+            earlier one may not, since those behind it began from what it had learned.
         resume: whether to go on from a checkpoint that is there.
         verbose: True shows the progress, False nothing; None (the default) shows it in runs of over two seconds.
         **options: further ones of ``training.fit`` for every stage: ``patience``, ``sample_weight``,
@@ -85,7 +86,8 @@ def greedy(
     Raises:
         UnsupportedError: not a Sequential model, or inputs that are not one array.
         CallOrderError: the model is not built or not compiled.
-        InvalidValueError: ``epochs`` or ``blocks`` do not fit; or what ``training.fit`` raises.
+        InvalidValueError: ``epochs`` or ``blocks`` do not fit; ``checkpoint`` holds another run; or what
+            ``training.fit`` raises.
     """
     return train_greedily(
         model,
@@ -131,7 +133,8 @@ def train_greedily(
     each = epochs_of(where, epochs, len(parts.hidden))
     (fine_tuning,) = epochs_of(where, fine_tune_epochs, 1, "fine_tune_epochs", least=0)
     held_out = require_pair(where, validation_data)
-    stages = Stages(where, epochs=sum(each) + fine_tuning, options=options, kept=kept, **of_stages)
+    plan = [("block", n) for n in each] + [("fine-tuning", fine_tuning)] * (fine_tuning > 0)
+    stages = Stages(where, plan, options=options, kept=kept, **of_stages)
     room = {"batch_size": options["batch_size"], "memory_limit": memory_limit, "where": where}
     with stages, Features(x, [held_out[0]] if held_out else [], **room) as features:
         for k, block in enumerate(parts.hidden):
@@ -148,10 +151,10 @@ def train_greedily(
                         layers, () if cache else frozen, model, name
                     )
                 )
-                train_stage(stage, network, features, y, each[k], held_out)
+                train_stage(stage, network, features, y, held_out)
         if fine_tuning:
             with stages.stage("fine-tuning") as stage:
-                stage.train(model, x, y, epochs=fine_tuning, validation=validation_data)
+                stage.train(model, x, y, validation=validation_data)
     return stages.history
 
 
@@ -164,14 +167,12 @@ def compiled_chain(
     return chain
 
 
-def train_stage(
-    stage: Stage, network: keras.Model, features: Features, y: Nested, epochs: int, held_out: tuple | None
-) -> None:
+def train_stage(stage: Stage, network: keras.Model, features: Features, y: Nested, held_out: tuple | None) -> None:
     """Trains on the features as they are now, with validation on those of ``held_out`` if there is any."""
     x, validation = features.now[0], None
     if held_out is not None:
         validation = (features.now[1], held_out[1])
-    stage.train(network, x, y, epochs=epochs, validation=validation)
+    stage.train(network, x, y, validation=validation)
 
 
 def require_compiled(model: keras.Model, where: str) -> None:

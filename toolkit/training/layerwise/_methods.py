@@ -123,9 +123,10 @@ def _all_outputs(parts: Blocks) -> Callable[[tf.Tensor], list[tf.Tensor]]:
 
 
 def _end_to_end(place: Workplace, task: Task) -> Trained:
-    stages = Stages("layerwise.compare", epochs=task.epochs, options=task.fit_options, **place.options(task))
+    plan = [("end-to-end", task.epochs)]
+    stages = Stages("layerwise.compare", plan, options=task.fit_options, **place.options(task))
     with stages.stage("end-to-end") as stage:
-        stage.train(place.model, task.x, task.y, epochs=task.epochs)
+        stage.train(place.model, task.x, task.y)
     return _by_the_model(place, stages.history)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from toolkit.argument_checks import is_integer
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training._data import Nested
 from toolkit.training.layerwise._chain import Chain
@@ -66,6 +67,8 @@ class Stage:
             raise UnsupportedError(where, expected, type(self.model).__name__)
         if not callable(self.target) and self.target not in ("y", "input"):
             raise InvalidValueError(where, 'target as "y", "input" or a function of input and y', repr(self.target))
+        if not is_integer(self.epochs) or self.epochs < 1:
+            raise InvalidValueError(where, "epochs as a positive integer", repr(self.epochs))
 
     @property
     def is_keras(self) -> bool:
@@ -138,7 +141,8 @@ class StagedPipeline:
         Args:
             x: inputs of the first stage, N rows.
             y: targets, N rows; None if no stage needs any.
-            only: name of the one stage to train, once more if it is trained already; those before it must be.
+            only: name of the one stage to train, once more if it is trained already; those before it must be, and
+                those behind it must be trained again, as after ``replace``.
             seed: fixes the order of the samples.
             checkpoint: folder; the same call after a kill goes on inside the stage that was under way. Give each
                 call with ``only`` a folder of its own.
@@ -154,21 +158,16 @@ class StagedPipeline:
             InvalidValueError: there is no such stage; or what ``training.fit`` raises.
         """
         wanted = self._index(only) if only is not None else None
-        last = len(self.stages) if wanted is None else wanted + 1
-        todo = [s for k, s in enumerate(self.stages[:last]) if (k == wanted if only else not s.trained)]
-        epochs = sum(stage.epochs for stage in todo if stage.is_keras)
-        runs = Stages(
-            "StagedPipeline.fit", epochs=epochs, options={}, checkpoint=checkpoint, resume=resume, verbose=verbose
-        )
+        stages = self.stages if wanted is None else self.stages[: wanted + 1]
+        plan = [(stage.name, stage.epochs if stage.is_keras else 0) for stage in stages]
+        runs = Stages("StagedPipeline.fit", plan, options={}, checkpoint=checkpoint, resume=resume, verbose=verbose)
         now = np.asarray(x)
         with runs:
-            for stage in self.stages[:last]:
-                if stage in todo:
-                    _train(runs, stage, now, y, seed)
-                    stage.trained = True
-                elif not stage.trained:
-                    self._require_trained(stage)
-                if stage is not self.stages[last - 1]:
+            for k, stage in enumerate(stages):
+                if k == wanted or (only is None and not stage.trained):
+                    self._train(runs, k, now, y, seed)
+                self._require_trained(stage)
+                if k + 1 < len(stages):
                     now = stage(now)
         self.history = runs.history
         return runs.history
@@ -244,6 +243,26 @@ class StagedPipeline:
             outputs = stage.model(outputs)
         return keras.Model(inputs, outputs, name=name)
 
+    def _train(self, runs: Stages, place: int, x: np.ndarray, y: Nested, seed: int) -> None:
+        stage = self.stages[place]
+        where = f"stage {stage.name!r}"
+        if stage.is_keras:
+            wanted = stage.model.inputs[0].shape
+            if len(wanted) != x.ndim or any(b not in (None, a) for a, b in zip(x.shape[1:], wanted[1:])):
+                raise ShapeError(where, f"inputs of shape {wanted}".replace("None", "N", 1), f"{x.shape}")
+        targets = stage.targets(x, y)
+        if targets is None and stage.is_keras:
+            raise InvalidValueError(where, "targets y", "None", "Give y, or let it learn target='input'.")
+        if stage.trained:  # once more: until it is done, it and what was learned from its outputs are worth nothing
+            for outdated in self.stages[place:]:
+                outdated.trained = False
+        with runs.stage(stage.name, place) as run:
+            if stage.is_keras:
+                run.train(stage.learner(), x, targets, **{"seed": seed} | stage.options)
+            else:
+                run.compute(lambda: stage.model.fit(x, targets))
+        stage.trained = True
+
     def _index(self, name: str) -> int:
         names = [stage.name for stage in self.stages]
         if name not in names:
@@ -259,22 +278,6 @@ class StagedPipeline:
     def __repr__(self) -> str:
         parts = [f"{stage.name}{'' if stage.trained else ' (untrained)'}" for stage in self.stages]
         return f"<StagedPipeline: {' → '.join(parts)}>"
-
-
-def _train(runs: Stages, stage: Stage, x: np.ndarray, y: Nested, seed: int) -> None:
-    where = f"stage {stage.name!r}"
-    if stage.is_keras:
-        wanted = stage.model.inputs[0].shape
-        if len(wanted) != x.ndim or any(b not in (None, a) for a, b in zip(x.shape[1:], wanted[1:])):
-            raise ShapeError(where, f"inputs of shape {wanted}".replace("None", "N", 1), f"{x.shape}")
-    targets = stage.targets(x, y)
-    if targets is None and stage.is_keras:
-        raise InvalidValueError(where, "targets y", "None", "Give y, or let it learn target='input'.")
-    with runs.stage(stage.name) as run:
-        if stage.is_keras:
-            run.train(stage.learner(), x, targets, epochs=stage.epochs, **{"seed": seed} | stage.options)
-        else:
-            run.compute(lambda: stage.model.fit(x, targets))
 
 
 def _require_fitting(before: Stage, after: Stage) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,8 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.argument_checks import is_integer
-from toolkit.atomic_write import atomic_write
-from toolkit.errors import DataError, InvalidValueError
+from toolkit.errors import InvalidValueError
 from toolkit.training._data import Nested
 from toolkit.training._fit import fit
 from toolkit.training._history import History
@@ -25,10 +21,10 @@ from toolkit.training._progress import _duration, _place_for
 from toolkit.training._state import State
 from toolkit.training.layerwise._chain import Chain
 from toolkit.training.layerwise._features import Features, inference, rows_of
+from toolkit.training.layerwise._folder import Folder, Plan
 from toolkit.training.layerwise._memory import Peak
 from toolkit.training.layerwise._record import LayerwiseHistory, StageRecord
 
-_FORMAT = 1
 _GRADIENT_ROWS = 256
 
 
@@ -41,9 +37,9 @@ class Stages:
 
     Args:
         where: who asks, for errors.
-        epochs: of all stages together, for the progress.
+        plan: kind and epochs of each stage.
         options: of ``training.fit``, the same for every stage.
-        checkpoint: folder for the checkpoints and ``stages.json``; None keeps nothing.
+        checkpoint: folder for the checkpoints and ``stages.json``, see ``Folder``; None keeps nothing.
         resume: whether to go on from there.
         verbose: True shows the progress, False nothing; None (the default) shows it in runs of over two seconds.
         gradients: whether each record holds the norms of the first gradients.
@@ -55,8 +51,8 @@ class Stages:
     def __init__(
         self,
         where: str,
+        plan: Plan,
         *,
-        epochs: int,
         options: dict[str, Any],
         checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = True,
@@ -65,12 +61,11 @@ class Stages:
         measured: bool = True,
         kept: dict[str, Any] | None = None,
     ) -> None:
-        self.where, self.options, self.resume, self.gradients = where, options, resume, gradients
-        self.folder = None if checkpoint is None else Path(checkpoint).expanduser()
+        self.plan, self.options, self.gradients = list(plan), options, gradients
+        self.folder = None if checkpoint is None else Folder(checkpoint, self.plan, resume=resume, where=where)
         self.history = LayerwiseHistory()
         self.measured, self.kept = measured, kept
-        self.shown = Shown(epochs, verbose)
-        self._before = self._read() if resume and self.folder is not None else []
+        self.shown = Shown(self._epochs(len(self.plan)), verbose)
 
     def __enter__(self) -> Stages:
         return self
@@ -79,59 +74,34 @@ class Stages:
         self.shown.close()
 
     @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[Stage]:
-        """One stage: what happens inside the ``with`` block is measured and recorded as ``name``."""
+    def stage(self, name: str, place: int | None = None) -> Iterator[Stage]:
+        """One stage: what happens inside the ``with`` block is measured and recorded as ``name``.
+
+        Args:
+            name: for the record and the progress.
+            place: in the plan, from 0; the one behind the last stage if None.
+        """
+        place = len(self.history) if place is None else place
         with Peak() if self.measured else contextlib.nullcontext() as peak:
-            stage = Stage(self, name, len(self.history), peak)
+            stage = Stage(self, name, place, peak)
             yield stage
         record = stage.record()
+        if self.folder is not None:
+            record = self.folder.finish(place, record)
         self.history.stages.append(record)
-        self._write()
+        self.shown.done = self._epochs(place + 1)
         self.shown.line(_line(record))
 
-    # ------------------------------------------------------------------ on disk
-
-    def saved(self, index: int, name: str, history: History) -> StageRecord | None:
-        """The record of a stage that an earlier process finished with this very history."""
-        if index < len(self._before):
-            record = self._before[index]
-            if record.name == name and record.history.history == history.history:
-                return record
-        return None
-
-    @property
-    def _file(self) -> Path:
-        return self.folder / "stages.json"
-
-    def _read(self) -> list[StageRecord]:
-        if not self._file.exists():
-            return []
-        try:
-            content = json.loads(self._file.read_text(encoding="utf-8"))
-            if content["format"] != _FORMAT:
-                raise ValueError(f"format {content['format']}")
-            return [StageRecord(**entry | {"history": History(**entry["history"])}) for entry in content["stages"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                self.where,
-                "records of stages that this toolkit wrote",
-                f"{self._file}, which cannot be read ({error})",
-                "Delete it, or start afresh with resume=False.",
-            ) from error
-
-    def _write(self) -> None:
-        if self.folder is None:
-            return
-        content = {"format": _FORMAT, "stages": [record.as_dict() for record in self.history]}
-        with atomic_write(self._file, self.where) as file:
-            file.write(json.dumps(content, indent=1).encode())
+    def _epochs(self, stages: int) -> int:
+        """Of so many stages together."""
+        return sum(epochs for _, epochs in self.plan[:stages])
 
 
 class Stage:
     """One stage while it runs."""
 
-    def __init__(self, stages: Stages, name: str, index: int, peak: Peak | None) -> None:
-        self.stages, self.name, self.index, self.peak = stages, name, index, peak
+    def __init__(self, stages: Stages, name: str, place: int, peak: Peak | None) -> None:
+        self.stages, self.name, self.place, self.peak = stages, name, place, peak
         self.feature_seconds, self._features = 0.0, None
         self.gradients: dict[str, float] = {}
         self.trainable = 0
@@ -158,7 +128,7 @@ class Stage:
         new = make()
         if self.stages.kept is None:
             return new
-        key = f"{self.index} {self.name}"
+        key = f"{self.place} {self.name}"
         kept = self.stages.kept.setdefault(key, new)
         if kept is not new:
             for variable, value in zip(kept.variables, new.variables, strict=True):
@@ -166,19 +136,17 @@ class Stage:
             start_again(kept.optimizer, new.optimizer)
         return kept
 
-    def train(
-        self, model: keras.Model, x: Nested, y: Nested, *, epochs: int, validation: Nested = None, **options: Any
-    ) -> None:
-        """Trains the stage's model by ``training.fit``."""
+    def train(self, model: keras.Model, x: Nested, y: Nested, *, validation: Nested = None, **options: Any) -> None:
+        """Trains the stage's model by ``training.fit``, for as many epochs as planned."""
         stages = self.stages
         options = stages.options | options
         if stages.folder is not None:
-            slug = re.sub(r"\W+", "-", self.name).strip("-")
-            options |= {"checkpoint": stages.folder / f"{self.index + 1:02} {slug}", "resume": stages.resume}
+            options |= stages.folder.of_fit(self.place)
         shown = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: stages.shown.advance(f"{self.name}  loss {logs['loss']:.4f}")
+            on_train_begin=lambda logs: self._begin(),
+            on_epoch_end=lambda epoch, logs: stages.shown.advance(f"{self.name}  loss {logs['loss']:.4f}"),
         )
-        callbacks = [*options.pop("callbacks", ()), shown]
+        callbacks = [*keras.tree.flatten(options.pop("callbacks", None) or ()), shown]
         if stages.gradients:
             self.gradients = gradient_norms(model, x, y)
         self.trainable = sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
@@ -186,7 +154,7 @@ class Stage:
             model,
             x,
             y,
-            epochs=epochs,
+            epochs=stages.plan[self.place][1],
             validation_data=validation,
             callbacks=callbacks,
             verbose=False,
@@ -197,16 +165,20 @@ class Stage:
 
     def compute(self, learn: Callable[[], object]) -> None:
         """A stage that learns in one go, without epochs."""
+        self._begin()
         started = time.perf_counter()
         learn()
         self.history = History(stopped="learned in one go")
         self.feature_seconds += time.perf_counter() - started
 
+    def _begin(self) -> None:
+        if self.stages.folder is not None:
+            self.stages.folder.begin(self.place)
+
     def record(self) -> StageRecord:
         """What is known of it in the end."""
         features, peak = self._features, self.peak
-        saved = self.stages.saved(self.index, self.name, self.history)
-        return saved or StageRecord(
+        return StageRecord(
             self.name,
             self.history,
             self.trainable,
@@ -304,9 +276,8 @@ def epochs_of(where: str, epochs: int | Sequence[int], stages: int, name: str = 
     Raises:
         InvalidValueError: neither.
     """
-    each = [epochs] * stages if isinstance(epochs, int | np.integer) else list(epochs)
-    good = all(is_integer(n) and n >= least for n in each)
-    if not good or len(each) != stages:
+    each = list(epochs) if isinstance(epochs, Sequence | np.ndarray) else [epochs] * stages
+    if len(each) != stages or not all(is_integer(n) and n >= least for n in each):
         expected = f"{name} as an integer from {least}, or one for each of the {stages} blocks"
         raise InvalidValueError(where, expected, repr(epochs))
     return [int(n) for n in each]

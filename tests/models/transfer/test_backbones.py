@@ -25,12 +25,21 @@ def test_network_from_a_file(plain, tmp_path):
         np.testing.assert_array_equal(body.get_weights()[0], plain.get_weights()[0])
 
 
-def test_weights_of_a_model_or_its_file(tmp_path):
-    trained = transfer.resnet18(seed=1)
+def test_weights_of_a_model_or_its_file_with_or_without_a_classifier(tmp_path):
+    trained = transfer.resnet18(classes=7, seed=1)
+    without, _ = transfer.backbone(trained)
     trained.save_weights(tmp_path / "trained.weights.h5")
-    for weights in (trained, tmp_path / "trained.weights.h5"):
+    without.save_weights(tmp_path / "without.weights.h5")
+    for weights in (without, tmp_path / "trained.weights.h5", tmp_path / "without.weights.h5"):
         body, _ = transfer.backbone("resnet18", (32, 32, 3), weights=weights)
-        np.testing.assert_array_equal(body.get_weights()[-1], trained.get_weights()[-3])
+        for ours, theirs in zip(body.get_weights(), trained.get_weights()[:-2], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_of_a_published_network_with_its_classifier():
+    trained = keras.applications.MobileNetV2(weights=None, classes=5, input_shape=(32, 32, 3))
+    body, _ = transfer.backbone("MobileNetV2", (32, 32, 3), weights=trained)
+    np.testing.assert_array_equal(body.get_weights()[-1], trained.get_weights()[-3])
 
 
 def test_efficientnet_mends_the_published_deviations_matches_keras(tmp_path, monkeypatch):

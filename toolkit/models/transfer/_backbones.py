@@ -37,8 +37,8 @@ def backbone(
             are left out.
         input_shape: ``(H, W, C)`` for a network by name; (224, 224, 3) if None, (32, 32, 3) for "resnet18".
         weights: for a network by name: None draws them; "imagenet" takes the published ones; a path reads a file that
-            Keras wrote for this network without its classifier (``.h5``, ``.weights.h5``), or for efficientnet_lite0 a
-            ``.pth``; a model of the same architecture gives copies of its own.
+            Keras wrote for this network (``.weights.h5``, or ``.h5`` without its classifier), or for efficientnet_lite0
+            a ``.pth``; a model of the same architecture gives copies of its own, whatever its classes.
         seed: fixes the weights that are drawn, for the networks built here; ``keras.applications`` follow
             ``keras.utils.set_random_seed``.
 
@@ -70,7 +70,7 @@ def backbone(
         where, name = f"transfer: weights of {network}", Path(weights).name
         raise DataError(where, "'imagenet', a model, or an existing file", f"nothing there: {name}")
     if network in _OURS:
-        return until_features(_ours(network, input_shape, weights, seed)), convention_of(network)
+        return _ours(network, input_shape, weights, seed), convention_of(network)
     return _of_keras(network, tuple(input_shape or (224, 224, 3)), weights), convention_of(network)
 
 
@@ -103,8 +103,8 @@ def _ours(
     if network == "efficientnet_lite0":
         shape = tuple(input_shape or (224, 224, 3))
         if isinstance(weights, keras.Model):
-            return _with_weights(efficientnet_lite0(shape), weights)
-        return efficientnet_lite0(shape, weights=weights, seed=seed)
+            return _with_weights(until_features(efficientnet_lite0(shape)), weights)
+        return until_features(efficientnet_lite0(shape, weights=weights, seed=seed))
     if weights == "imagenet":
         raise InvalidValueError(
             "transfer: resnet18",
@@ -112,7 +112,7 @@ def _ours(
             "'imagenet', which nobody publishes for it in Keras's form",
             f"Take 'efficientnet_lite0' or one of keras.applications: {', '.join(FILES)}.",
         )
-    model = resnet18(tuple(input_shape or (32, 32, 3)), seed=seed)
+    model = until_features(resnet18(tuple(input_shape or (32, 32, 3)), seed=seed))
     return model if weights is None else _with_weights(model, weights)
 
 
@@ -146,9 +146,11 @@ def _of_keras(
 def _with_weights(model: keras.Model, weights: str | os.PathLike[str] | keras.Model) -> keras.Model:
     where = f"transfer: weights of {model.name}"
     if isinstance(weights, keras.Model):
-        if [w.shape for w in weights.weights] != [w.shape for w in model.weights]:
+        shapes = [w.shape for w in model.weights]
+        given = weights if [w.shape for w in weights.weights] == shapes else until_features(weights)
+        if [w.shape for w in given.weights] != shapes:
             raise ShapeError(where, "a model of the same architecture", f"{weights.name!r} with other weights")
-        model.set_weights(weights.get_weights())
+        model.set_weights(given.get_weights())
         return model
     path = Path(weights)
     try:

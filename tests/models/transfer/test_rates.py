@@ -121,5 +121,8 @@ def test_stage_rates_errors(plain):
     transfer.freeze_until(plain, "stage2")
     with pytest.raises(CallOrderError, match="First freeze_until"):
         frozen_later.build(plain.trainable_variables)
+    for around in (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), transfer.stage_rates("sgd", plain)):
+        with pytest.raises(UnsupportedError, match=r"makes its updates itself, received .* Give its inner_optimizer"):
+            transfer.stage_rates(around, plain)
     with pytest.raises(UnsupportedError, match="without weight_decay"):
         transfer.stage_rates(keras.optimizers.AdamW(), plain)

@@ -82,6 +82,27 @@ def test_batch_norm_in_inference_throughout(small):
     assert not any("norm" in path for path in changed)
 
 
+class Block(keras.layers.Layer):
+    """A convolution and its normalisation in one layer, as people write them."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.convolution, self.norm = keras.layers.Conv2D(4, 3), keras.layers.BatchNormalization()
+
+    def call(self, x, training=None):
+        return self.norm(self.convolution(x), training=training)
+
+
+def test_batch_norm_within_a_layer_stays_in_inference_too():
+    layers = [keras.Input((16, 16, 3)), Block(name="block"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([*layers, keras.layers.Dense(4, "softmax")])
+    changed = fitted(model, "stage1", train_batch_norm=False)
+    assert any("block/conv2d" in path for path in changed)
+    assert not any("normalization" in path for path in changed)
+    changed = fitted(model, "stage1")
+    assert sum("normalization" in path for path in changed) == 4
+
+
 def test_frozen_batch_norm_normalises_as_in_inference(small):
     x = np.random.default_rng(0).random((4, 16, 16, 3))
     transfer.freeze_until(small, "head")
@@ -105,5 +126,8 @@ def test_freezing_errors(small):
         transfer.freeze_until(small, "stage5")
     with pytest.raises(UnsupportedError, match="feature maps"):
         transfer.stages(keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]))
+    layers = [keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3), keras.layers.GlobalAveragePooling2D()]
+    with pytest.raises(UnsupportedError, match=r"one whose images have no fixed size\. Build it with keras\.Input"):
+        transfer.stages(keras.Sequential([*layers, keras.layers.Dense(2)]))
     with pytest.raises(UnsupportedError, match="one that is not built"):
         transfer.stages(keras.Sequential([keras.layers.Dense(2)]))

@@ -41,7 +41,8 @@ def stage_rates(
     Raises:
         InvalidValueError: a factor is negative or not finite, a stage or the optimiser is unknown, or ``decay`` is
             below 1.
-        UnsupportedError: an optimiser with weight decay, which Keras applies with one rate to all variables.
+        UnsupportedError: an optimiser with weight decay, which Keras applies with one rate to all variables; or one
+            around another, such as a ``LossScaleOptimizer``.
 
     Source: Howard, Ruder: *Universal language model fine-tuning for text classification*, ACL (2018), arXiv:1801.06146,
     section 3.2, with decay 2.6.
@@ -73,6 +74,7 @@ def known_optimizer(optimizer: Any, where: str) -> keras.optimizers.Optimizer:
 
     Raises:
         InvalidValueError: it is neither.
+        UnsupportedError: its updates are those of an optimiser inside.
     """
     try:
         found = keras.optimizers.get(optimizer)
@@ -80,6 +82,9 @@ def known_optimizer(optimizer: Any, where: str) -> keras.optimizers.Optimizer:
         found = None
     if not isinstance(found, keras.optimizers.Optimizer):
         raise InvalidValueError(where, "a Keras optimiser or the name of one", repr(optimizer))
+    if hasattr(found, "inner_optimizer"):
+        remedy = "Give its inner_optimizer: Keras scales the loss by itself where float16 needs it."
+        raise UnsupportedError(where, "an optimiser that makes its updates itself", type(found).__name__, remedy)
     return found
 
 

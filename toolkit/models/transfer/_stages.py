@@ -28,13 +28,18 @@ def stages(model: keras.Model) -> dict[str, list[keras.Layer]]:
         Stage → its layers, each layer in one stage.
 
     Raises:
-        UnsupportedError: the model is not built, is not a graph of layers, or has no feature maps (N, H, W, C).
+        UnsupportedError: the model is not built, is not a graph of layers, or has no feature maps (N, H, W, C) of a
+            known size.
     """
     where = f"transfer.stages of {getattr(model, 'name', model)!r}"
     layers = list(graph_layers(model, where))
     maps = [k for k, layer in enumerate(layers) if _height(layer.output) is not None]
     if not maps:
-        raise UnsupportedError(where, "a model with feature maps (N, H, W, C)", "one without")
+        has_maps = any(len(getattr(layer.output, "shape", ())) == 4 for layer in layers)
+        received, remedy = "one without", ""
+        if has_maps:
+            received, remedy = "one whose images have no fixed size", "Build it with keras.Input((H, W, C))."
+        raise UnsupportedError(where, "a model with feature maps (N, H, W, C)", received, remedy)
     body, head = layers[: maps[-1] + 1], layers[maps[-1] + 1 :]
     named = any(layer.name.startswith("stage1_") for layer in body)
     found = _by_name(body) if named else _by_resolution(body)
@@ -71,8 +76,9 @@ def freeze_until(model: keras.Model, stage: str, *, train_batch_norm: bool = Tru
     for name, layers in found.items():
         learns = names.index(name) >= names.index(stage)
         for layer in layers:
-            is_norm = isinstance(layer, keras.layers.BatchNormalization)
-            layer.trainable = learns and (train_batch_norm or not is_norm)
+            for part in layer._flatten_layers():  # the layer itself, and those that it may be made of
+                is_norm = isinstance(part, keras.layers.BatchNormalization)
+                part.trainable = learns and (train_batch_norm or not is_norm)
     model.compiled = False
     return model
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.models import transfer
+from toolkit.models.transfer._features import split_head
 
 
 @pytest.fixture
@@ -55,6 +56,56 @@ def test_cached_features_give_the_same_result(model, images):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     for name, values in results[0][1].items():
         np.testing.assert_allclose(values, results[1][1][name], rtol=1e-5)
+
+
+def head_by(join):
+    """A model whose head is what ``join`` makes of the last feature map (N, 14, 14, 4)."""
+    image = keras.Input((16, 16, 3))
+    return keras.Model(image, join(keras.layers.Conv2D(4, 3, name="kernels")(keras.layers.Rescaling(1 / 255)(image))))
+
+
+def added(maps):
+    row = keras.layers.GlobalAveragePooling2D()(maps)
+    return keras.layers.Dense(3, "softmax")(keras.layers.Dense(4, "relu")(row) + row)
+
+
+def normalised(maps):
+    return keras.layers.Dense(3, "softmax")(keras.ops.normalize(keras.layers.GlobalAveragePooling2D()(maps)) * 10)
+
+
+def two_pools(maps):
+    pools = keras.layers.GlobalAveragePooling2D()(maps), keras.layers.GlobalMaxPooling2D()(maps)
+    return keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()(pools))
+
+
+def two_ways(maps):
+    one = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(maps))
+    other = keras.layers.Dense(2)(keras.layers.GlobalMaxPooling2D()(maps))
+    return keras.layers.Dense(3, "softmax")(keras.layers.Concatenate()([one, other]))
+
+
+@pytest.mark.parametrize(("join", "size"), [(added, 4), (normalised, 4), (two_pools, 8)])
+def test_a_head_of_any_operations_is_split_off_whole(join, size, images):
+    model = head_by(join)
+    body, head = split_head(model)
+    assert transfer.features(model, images[0], verbose=False).shape == (16, size)
+    np.testing.assert_array_equal(head(body(images[0])), model(images[0]))
+    assert transfer.fine_tune(model, *images, unfreeze=("head",), epochs=1, verbose=False).steps[0].cached
+    assert head.trainable_weights == model.trainable_weights
+
+
+def test_a_head_that_takes_more_than_one_row_is_trained_without_a_cache(images):
+    model = head_by(two_ways)
+    with pytest.raises(ShapeError, match="pools its feature maps into one row, then a head"):
+        transfer.features(model, images[0])
+    assert not transfer.fine_tune(model, *images, unfreeze=("head",), epochs=1, verbose=False).steps[0].cached
+
+
+def test_a_network_inside_a_model_is_split_from_its_head(plain, images):
+    inner, _ = transfer.backbone(plain)
+    model = keras.Sequential([keras.Input((16, 16, 3)), inner, keras.layers.Dense(3, "softmax")])
+    expected = inner(images[0].astype("float32"))
+    np.testing.assert_allclose(transfer.features(model, images[0], verbose=False), expected, rtol=1e-5)
 
 
 def test_nothing_is_cached_where_the_frozen_part_draws_at_random(images):
@@ -141,6 +192,8 @@ def test_fine_tune_errors(model, images):
     for x in (images[0][:0], images[0][:, :4]):
         with pytest.raises(ShapeError, match=r"images \(N, 16, 16, 3\), received"):
             transfer.fine_tune(model, x, images[1])
+    with pytest.raises(ShapeError, match=r"images \(N, 16, 16, 3\), received \(16, 4, 16, 3\)"):
+        transfer.fine_tune(model, *images, validation_data=(images[0][:, :4], images[1]))
     with pytest.raises(InvalidValueError, match="labels y beside the images"):
         transfer.fine_tune(model, images[0])
     for labels in (images[1] + 1, images[1] - 1):

@@ -3,7 +3,7 @@
     from toolkit.models import transfer
 
     model = transfer.transfer_model("ResNet50", classes=5, weights="imagenet")   # frozen, raw RGB goes in
-    record = transfer.fine_tune(model, x, y, stages=("head", "stage5"))          # thaws it from the top
+    record = transfer.fine_tune(model, x, y, unfreeze=("head", "stage5"))        # thaws it from the top
 
 ``resnet18`` is built here; ``transfer_model`` puts a new head on any network; ``stages``, ``freeze_until`` and
 ``stage_rates`` say which part of it learns, and how fast; ``fine_tune`` thaws one part after the other.

@@ -14,23 +14,24 @@ from toolkit.models.transfer._stages import HEAD, graph_layers, stages
 from toolkit.training._progress import Shown
 
 
-def split_head(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+def split_head(model: keras.Model) -> tuple[keras.Model, keras.Model] | None:
     """The two halves of a model, sharing its layers: image → features (N, F), and features → answer.
 
-    The features are what enters the first layer behind the last feature map and its pooling.
+    The features are the first row that all ways from the image to the answer lead through, with all layers of the head
+    and no other weights behind it. None if the model has no such row.
     """
-    where = f"transfer.features of {model.name!r}"
-    *_, last_of_body = [layers[-1] for name, layers in stages(model).items() if name != HEAD] or [None]
-    layers = list(graph_layers(model, where))
-    rows = [layer for layer in layers[layers.index(last_of_body) :] if len(getattr(layer.output, "shape", ())) == 2]
-    if last_of_body is None or len(rows) < 2:
-        raise ShapeError(where, "a network that pools its feature maps into one row, then a head", "another")
-    body = keras.Model(model.inputs[0], rows[0].output)
-    inner = keras.Input(rows[0].output.shape[1:], dtype=rows[0].output.dtype, name="features")
-    x = inner
-    for layer in rows[1:]:
-        x = layer(x)
-    return body, keras.Model(inner, x, name=f"{model.name}_head")
+    head = stages(model)[HEAD]
+    for operation in model.layers if isinstance(model, keras.Sequential) else model.operations:
+        row = operation.input
+        if not head or not isinstance(row, keras.KerasTensor) or len(row.shape) != 2:
+            continue
+        try:
+            behind = keras.Model(row, model.outputs[0], name=f"{model.name}_head")
+        except ValueError:  # another way leads around it
+            continue
+        if {id(layer) for layer in graph_layers(behind, model.name) if layer.weights} == {id(layer) for layer in head}:
+            return keras.Model(model.inputs[0], row), behind
+    return None
 
 
 def features(model: keras.Model, x: np.ndarray, *, batch_size: int = 64, verbose: bool | None = None) -> np.ndarray:
@@ -54,8 +55,10 @@ def features(model: keras.Model, x: np.ndarray, *, batch_size: int = 64, verbose
         UnsupportedError: as for ``stages``.
     """
     where = f"transfer.features of {getattr(model, 'name', model)!r}"
-    stages(model)  # raises what is to be said of another model
-    return computed(split_head(model)[0], checked_images(where, model, x, batch_size), batch_size, verbose)
+    halves = split_head(model)
+    if halves is None:
+        raise ShapeError(where, "a network that pools its feature maps into one row, then a head", "another")
+    return computed(halves[0], checked_images(where, model, x, batch_size), batch_size, verbose)
 
 
 def checked_images(where: str, model: keras.Model, x: np.ndarray, batch_size: int) -> np.ndarray:
@@ -91,7 +94,10 @@ def computed(body: keras.Model, x: np.ndarray, batch_size: int, verbose: bool | 
     return np.concatenate(results)
 
 
-def draws_at_random(layer: keras.Layer) -> bool:
-    """Whether the layer changes its outputs at random in training: dropout, noise, augmentation."""
-    generators = [value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator)]
-    return bool(generators) and getattr(layer, "rate", 1) != 0
+def draws_at_random(body: keras.Model) -> bool:
+    """Whether a layer changes its outputs at random in training: dropout, noise, augmentation."""
+    return any(
+        any(isinstance(value, keras.random.SeedGenerator) for value in vars(layer).values())
+        and getattr(layer, "rate", 1) != 0
+        for layer in body._flatten_layers()
+    )

@@ -16,7 +16,7 @@ from toolkit.errors import InvalidValueError
 from toolkit.models.transfer._features import checked_images, computed, draws_at_random, split_head
 from toolkit.models.transfer._rates import DECAY, known_optimizer, stage_rates
 from toolkit.models.transfer._record import FineTuning, Step
-from toolkit.models.transfer._stages import HEAD, freeze_until, graph_layers, require_stage, stages
+from toolkit.models.transfer._stages import HEAD, freeze_until, require_stage, stages
 
 
 def fine_tune(
@@ -59,7 +59,7 @@ def fine_tune(
         train_batch_norm: False keeps batch normalisation in inference even in stages that learn.
         cache_features: while only the head learns, compute the features of arrays once instead of in every epoch. The
             result is the same; where the frozen part draws at random (dropout, augmentation) it would not be, and
-            nothing is cached.
+            nothing is cached, nor where frozen part and head are joined by more than one row of features.
         checkpoint: a folder; after a kill, the same call goes on from there. Finished steps are not repeated.
         batch_size: as for ``training.fit``.
         validation_data: as for ``training.fit``.
@@ -73,7 +73,7 @@ def fine_tune(
         InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; a learning rate that is not
             above 0; a class that the head does not have; and as for ``training.fit``.
         ShapeError: the images are not those that the model takes; and as for ``training.fit``.
-        UnsupportedError: the model has no stages, or the optimiser has a weight decay.
+        UnsupportedError: the model has no stages, or the optimiser is none for ``transfer.stage_rates``.
 
     Source: Howard, Ruder: *Universal language model fine-tuning for text classification*, ACL (2018), arXiv:1801.06146,
     section 3.3.
@@ -93,10 +93,13 @@ def fine_tune(
         if not is_number(rate) or not 0 < rate < float("inf"):
             raise InvalidValueError(where, "each learning_rate as a number above 0", repr(rate))
     optimizer = known_optimizer(optimizer, where)
-    if hasattr(x, "__array__"):
-        checked_images(where, model, x, batch_size)
-        if y is None:
-            raise InvalidValueError(where, "labels y beside the images", "none")
+    held_out = validation_data[0] if isinstance(validation_data, tuple) else None
+    for images in (x, held_out):
+        if hasattr(images, "__array__"):
+            checked_images(where, model, images, batch_size)
+    if hasattr(x, "__array__") and y is None:
+        raise InvalidValueError(where, "labels y beside the images", "none")
+    arrays = hasattr(x, "__array__") and (validation_data is None or hasattr(held_out, "__array__"))
     if loss == "sparse_categorical_crossentropy" and hasattr(y, "__array__"):
         _require_known_classes(where, y, model.output_shape[-1])
 
@@ -109,9 +112,10 @@ def fine_tune(
         factors = stage_rates(paced, model, decay=decay)
         model.compile(factors, **compiled)
         learner, data, validation = model, (x, y), validation_data
-        cached = cache_features and stage == HEAD and _can_cache(model, x, validation_data)
+        halves = split_head(model) if cache_features and stage == HEAD and arrays else None
+        cached = halves is not None and not draws_at_random(halves[0])
         if cached:
-            body, learner = split_head(model)
+            body, learner = halves
             learner.compile(_at_rate(optimizer, rates[number - 1]), **compiled)
             data = computed(body, np.asarray(x), batch_size, verbose), y
             if validation is not None:
@@ -160,13 +164,3 @@ def _at_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> ker
 
 def _rates_by_stage(learning: list[str], rate: float, decay: float) -> dict[str, float]:
     return {name: rate * decay ** -(len(learning) - 1 - k) for k, name in enumerate(learning)}
-
-
-def _can_cache(model: keras.Model, x: Any, validation_data: Any) -> bool:
-    arrays = hasattr(x, "__array__") and (validation_data is None or isinstance(validation_data, tuple))
-    head = stages(model)[HEAD]
-    layers = list(graph_layers(model, model.name))
-    frozen = layers[: layers.index(head[0])] if head else layers
-    # Dropout just before the head belongs to it and stays: it is trained with the head.
-    body_end = max(k for k, layer in enumerate(frozen) if len(getattr(layer.output, "shape", ())) == 4)
-    return arrays and not any(draws_at_random(layer) for layer in frozen[: body_end + 1])

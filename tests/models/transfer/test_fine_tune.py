@@ -126,10 +126,29 @@ def test_goes_on_from_a_checkpoint(model, plain, images, tmp_path):
     transfer.fine_tune(model, *images, checkpoint=tmp_path / "run", **options)
     again = transfer.transfer_model(plain, 3, pixels="unit", dropout=0.3, seed=0)
     record = transfer.fine_tune(again, *images, checkpoint=tmp_path / "run", **options)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"1_head", "2_stage3"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"stages.json", "01 head", "02 stage3"}
     assert len(record.steps) == 2
     for w, b in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(w, b)
+
+
+def test_more_epochs_in_the_last_step_only(model, images, tmp_path):
+    """A later step has learned from what an earlier one left: with more epochs there it would start elsewhere."""
+    start = model.get_weights()
+
+    def run(epochs, folder):
+        model.set_weights(start)
+        options = {"unfreeze": ("head", "stage3"), "batch_size": 8, "verbose": False, "checkpoint": folder}
+        model.get_layer("head_dropout").seed_generator.state.assign([7, 0])
+        transfer.fine_tune(model, *images, epochs=epochs, **options)
+        return model.get_weights()
+
+    first = run((1, 1), tmp_path)
+    with pytest.raises(InvalidValueError, match="stage 1 is head of 2 epochs, was head of 1 epochs"):
+        run((2, 1), tmp_path)
+    for epochs, expected in (((1, 1), first), ((1, 2), run((1, 2), None))):
+        for w, e in zip(run(np.array(epochs), tmp_path), expected, strict=True):
+            np.testing.assert_array_equal(w, e)
 
 
 def test_learns(images):
@@ -186,6 +205,8 @@ def test_fine_tune_errors(model, images):
         ({"learning_rate": "fast"}, "each learning_rate as a number above 0, received 'fast'"),
         ({"optimizer": "fast"}, "a Keras optimiser or the name of one, received 'fast'"),
         ({"batch_size": 0}, "batch_size as a positive integer"),
+        ({"epochs": 1.5}, r"epochs of each step as a positive integer, received 1\.5"),
+        ({"epochs": None}, "epochs of each step as a positive integer, received None"),
     ):
         with pytest.raises(InvalidValueError, match=message):
             transfer.fine_tune(model, *images, **options)

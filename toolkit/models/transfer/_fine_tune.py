@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from toolkit.argument_checks import is_number
+from toolkit.argument_checks import is_integer, is_number
 from toolkit.errors import InvalidValueError
 from toolkit.models.transfer._features import checked_images, computed, draws_at_random, split_head
 from toolkit.models.transfer._rates import DECAY, known_optimizer, stage_rates
 from toolkit.models.transfer._record import FineTuning, Step
 from toolkit.models.transfer._stages import HEAD, freeze_until, require_stage, stages
+from toolkit.training.layerwise._folder import Folder
 
 
 def fine_tune(
@@ -60,7 +60,8 @@ def fine_tune(
         cache_features: while only the head learns, compute the features of arrays once instead of in every epoch. The
             result is the same; where the frozen part draws at random (dropout, augmentation) it would not be, and
             nothing is cached, nor where frozen part and head are joined by more than one row of features.
-        checkpoint: a folder; after a kill, the same call goes on from there. Finished steps are not repeated.
+        checkpoint: a folder; after a kill, the same call goes on from there. Finished steps are not repeated. The last
+            step that has begun may get more epochs, those before it not: it started from what they had learned.
         batch_size: as for ``training.fit``.
         validation_data: as for ``training.fit``.
         verbose: as for ``training.fit``.
@@ -70,8 +71,8 @@ def fine_tune(
         The record: ``.frame()``, ``.plot()``, ``.steps``, ``.history``.
 
     Raises:
-        InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; a learning rate that is not
-            above 0; a class that the head does not have; and as for ``training.fit``.
+        InvalidValueError: an unknown stage, none at all, or not as many numbers as steps; epochs or a learning rate not
+            above 0; a class that the head does not have; a checkpoint of other steps; and as for ``training.fit``.
         ShapeError: the images are not those that the model takes; and as for ``training.fit``.
         UnsupportedError: the model has no stages, or the optimiser is none for ``transfer.stage_rates``.
 
@@ -89,6 +90,9 @@ def fine_tune(
         require_stage(stage, names, where)
     epochs_of = _one_for_each(order, epochs, "epochs", where)
     rates = _one_for_each(order, learning_rate, "learning_rate", where)
+    for number in epochs_of:
+        if not is_integer(number) or number < 1:
+            raise InvalidValueError(where, "epochs of each step as a positive integer", repr(number))
     for rate in rates:
         if not is_number(rate) or not 0 < rate < float("inf"):
             raise InvalidValueError(where, "each learning_rate as a number above 0", repr(rate))
@@ -103,6 +107,11 @@ def fine_tune(
     if loss == "sparse_categorical_crossentropy" and hasattr(y, "__array__"):
         _require_known_classes(where, y, model.output_shape[-1])
 
+    folder = None
+    if checkpoint is not None:
+        plan = [(stage, int(number)) for stage, number in zip(order, epochs_of)]
+        folder = Folder(checkpoint, plan, resume=options.pop("resume", True), where=where)
+    callbacks = keras.tree.flatten(options.pop("callbacks", None) or ())
     record = FineTuning()
     for number, stage in enumerate(order, start=1):
         began = time.perf_counter()
@@ -126,9 +135,8 @@ def fine_tune(
             epochs=epochs_of[number - 1],
             batch_size=batch_size,
             validation_data=validation,
-            checkpoint=None if checkpoint is None else Path(checkpoint) / f"{number}_{stage}",
             verbose=verbose,
-            **options,
+            **options | ({"callbacks": callbacks} if folder is None else _kept_in(folder, number - 1, callbacks)),
         )
         record.steps.append(
             Step(
@@ -141,6 +149,12 @@ def fine_tune(
             )
         )
     return record
+
+
+def _kept_in(folder: Folder, place: int, callbacks: list[keras.callbacks.Callback]) -> dict[str, Any]:
+    """What ``training.fit`` needs to begin a step in its folder, or to go on inside it."""
+    begin = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: folder.begin(place))
+    return folder.of_fit(place) | {"callbacks": [*callbacks, begin]}
 
 
 def _require_known_classes(where: str, y: Any, classes: int) -> None:

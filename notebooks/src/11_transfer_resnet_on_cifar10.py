@@ -8,7 +8,7 @@
 #     title: "Transfer: ResNet on CIFAR-10"
 #     goal: Build a residual network, take what it learned to another task, and measure when that helps
 #     minutes: 60
-#     prerequisites: ["02", "04", "05"]
+#     prerequisites: ["02", "03", "04", "05", "07"]
 # ---
 
 # %% [markdown]
@@ -17,16 +17,17 @@
 # **After this lesson** you can compute a residual block forward and backward, say why it lets networks be deep, put a
 # trained network to a new task (frozen or fine-tuned), and judge from measurements when that pays.
 #
-# **You need** the backward pass (02), training (04) and convolutions (05).
+# **You need** the backward pass (02), initialisation (03), training (04), convolutions (05) and vanishing gradients (07).
 #
-# **The way.** a sum that saves the gradient → the residual block in NumPy → the proof that Keras agrees → ResNet-18 →
-# learn one task → take it to another: frozen, fine-tuned, or from scratch? → what goes wrong → your experiment
+# **The way.** a sum that saves the gradient → batch normalisation and the residual block in NumPy → the proof that Keras
+# agrees → ResNet-18 → learn one task → take it to another: frozen, fine-tuned, or from scratch? → what goes wrong → your
+# experiment
 #
 # **The data.** A network learns one half of the classes, and then has to tell the other half from few labels. Offline
-# these are handwritten digits: 0 to 4 first, then 5 to 9. `toolkit lessons run 11 --profile full` does the same with
-# CIFAR-10's photographs, if they are on your machine.
+# these are handwritten digits, each somewhere in its image: 0 to 4 first, then 5 to 9. `toolkit lessons run 11 --profile
+# full` does the same with CIFAR-10's photographs, if they are on your machine.
 
-# %% alt="Above, five digits of the first task; below, five digits of the second"
+# %% alt="Above, five digits of the first task; below, five digits of the second, each somewhere in its image"
 import os
 import time
 
@@ -43,13 +44,21 @@ images = data.load("cifar10" if FULL else "mnist5k")
 SOURCE, TARGET = ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9)) if FULL else ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9))
 
 
+def moved_by(most, x, seed):
+    """Each image moved by at most ``most`` pixels, up or down and sideways; what comes in is black."""
+    H, W = x.shape[1:3]
+    padded = np.pad(x, ((0, 0), (most, most), (most, most), (0, 0)))
+    corners = np.random.default_rng(seed).integers(0, 2 * most + 1, (len(x), 2))
+    return np.stack([image[i : i + H, j : j + W] for image, (i, j) in zip(padded, corners, strict=True)])
+
+
 def task(x, y, classes, per_class=1000):
     """The images of some classes, labelled 0, 1, 2, …"""
     rows = np.concatenate([np.flatnonzero(y == c)[:per_class] for c in classes])
     rows = np.random.default_rng(0).permutation(rows)
     x = x[rows]
-    if not FULL:  # digits at half the resolution, so that all of this takes seconds
-        x = x.reshape(len(x), 14, 2, 14, 2, 1).mean(axis=(2, 4))
+    if not FULL:  # half the resolution takes a quarter of the time; and each digit elsewhere
+        x = moved_by(2, x.reshape(len(x), 14, 2, 14, 2, 1).mean(axis=(2, 4)), seed=len(x))
     return x, np.searchsorted(classes, y[rows])
 
 
@@ -57,9 +66,8 @@ x_source, y_source = task(images.x_train, images.y_train, SOURCE)
 x_target, y_target = task(images.x_train, images.y_train, TARGET)
 x_test, y_test = task(images.x_test, images.y_test, TARGET)
 fig, axes = plt.subplots(2, 1, figsize=(6, 2.6), layout="constrained", dpi=80)
-for ax, (x, y, name) in zip(
-    axes, ((x_source, y_source, "first task"), (x_target, y_target, "second task")), strict=True
-):
+shown = {"first task": (x_source, y_source), "second task": (x_target, y_target)}
+for ax, (name, (x, y)) in zip(axes, shown.items(), strict=True):
     plots.images(np.stack([x[y == k][0] for k in range(5)]), ax=ax, title=name)
 plt.show()
 print(f"first task {x_source.shape}, second task {x_target.shape}, to test it {x_test.shape}")
@@ -72,48 +80,71 @@ print(f"first task {x_source.shape}, second task {x_target.shape}, to test it {x
 #
 # $$ y = x + F(x) \qquad\Longrightarrow\qquad dx = dy + \Big(\frac{\partial F}{\partial x}\Big)^{\!\top} dy $$
 #
-# The first $dy$ arrives untouched, however many blocks there are. Forty dense layers with and without the sum:
+# The first $dy$ arrives untouched, however many blocks there are. Forty dense layers with and without the sum, begun with
+# He's initialisation (lesson 03), with weights somewhat smaller, and somewhat larger. With the sum, $F$ is divided by 8:
+# forty undamped sums would explode. In ResNet a normalisation takes care of that.
 
-# %% alt="Length of the gradient over forty layers, on a logarithmic scale: it falls steeply without the sum, and stays with it"
-rng = np.random.default_rng(0)
+# %% alt="Length of the gradient over forty layers: without the sum it vanishes, stays or explodes with the weights' size"
 DEPTH, M = 40, 32
-weights = [rng.standard_normal((M, M)) * 0.7 * np.sqrt(2 / M) for _ in range(DEPTH)]
 
 
-def gradient_lengths(residual):
+def gradient_lengths(scale, residual):
     """|dx| below each layer, from the last to the first, for a gradient of length 1 at the top."""
+    rng = np.random.default_rng(0)
     x, masks = rng.standard_normal((1, M)), []
+    weights = scale * np.sqrt(2 / M) * rng.standard_normal((DEPTH, M, M))
     for W in weights:
         masks.append(x @ W > 0)
         f = np.maximum(x @ W, 0)
         x = x + f / 8 if residual else f
     d, lengths = np.ones((1, M)) / np.sqrt(M), []
-    for W, mask in zip(reversed(weights), reversed(masks), strict=True):
+    for W, mask in zip(weights[::-1], masks[::-1], strict=True):
         through_f = (d * mask) @ W.T
         d = d + through_f / 8 if residual else through_f
         lengths.append(np.linalg.norm(d))
     return lengths
 
 
-lengths = {"y = F(x)": gradient_lengths(False), "y = x + F(x)/8": gradient_lengths(True)}
+lengths = {}
+for scale in (0.7, 1.0, 1.4):
+    for name, residual in (("F(x)", False), ("x + F(x)/8", True)):
+        lengths[f"{name}, {scale} of He"] = gradient_lengths(scale, residual)
+        print(f"{name:<10} {scale} of He: after 40 layers {lengths[f'{name}, {scale} of He'][-1]:.1e}")
 plots.curves(lengths, log=True, xlabel="layers back", ylabel="length of the gradient")
 plt.show()
-for name, values in lengths.items():
-    print(f"{name:<16} after 40 layers {values[-1]:.1e}")
 
 # %% [markdown]
-# **What to see:** without the sum next to nothing arrives at the first layers, so they hardly learn. With it the gradient
-# keeps its order of magnitude all the way.
+# **What to see:** without the sum all hangs on the size of the weights: at 0.7 of He's value next to nothing arrives at the
+# first layers, at 1.4 it explodes. He's value is a narrow ridge between, and training walks off it. With the sum the
+# gradient stays within two orders of magnitude in all three.
 #
 # ## 2 · The residual block, in NumPy
+#
+# **Batch normalisation** keeps the size of what flows through a network. In training each channel of a batch gets the
+# mean 0 and the variance 1, and then a scale γ and a shift β that are learned. For later, when a single image has to be
+# answered, it keeps moving averages of what it has seen (here with the share 0.9 of the old):
+#
+# $$ \mathrm{BN}(z) = \gamma\,\frac{z - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta, \qquad
+# \mu, \sigma^2: \text{of the batch in training, the averages in inference} $$
 #
 # ResNet's block has two 3 × 3 convolutions $K_1, K_2$, each followed by a batch normalisation, and the sum comes before
 # the last ReLU:
 #
 # $$ y = \mathrm{relu}\big(x + \mathrm{BN}_2(K_2 * \mathrm{relu}(\mathrm{BN}_1(K_1 * x)))\big) $$
 #
-# Convolution and normalisation are those of earlier lessons. New is only where the ways part and meet: forward they are
-# added, and so backward, where $x$ had two uses, what comes back on both ways is added.
+# First the normalisation of four numbers. Then the block, where the two ways part and meet: forward they are added, and so
+# backward, where $x$ had two uses, what comes back on both ways is added.
+
+# %%
+norm = scratch.BatchNormalization(momentum=0.9, epsilon=0.0)
+norm.build((1,), seed=0, dtype="float64")
+z = np.array([[1.0], [3.0], [5.0], [7.0]])
+by_hand = np.array([-3, -1, 1, 3]) / np.sqrt(5)
+print("by hand: μ = 4, σ² = (9 + 1 + 1 + 9)/4 = 5, so (−3, −1, 1, 3)/√5 =", by_hand.round(4))
+print("scratch:", norm.forward(z, True).ravel().round(4))
+print("averages: mean 0.9 · 0 + 0.1 · 4 = 0.4, variance 0.9 · 1 + 0.1 · 5 = 1.4")
+print(f"so a single 4 becomes (4 − 0.4)/√1.4 = {3.6 / np.sqrt(1.4):.4f}")
+print(f"scratch, in inference: {norm.forward(np.array([[4.0]]), False)[0, 0]:.4f}")
 
 
 # %%
@@ -142,6 +173,7 @@ class ResidualBlock:
 
 
 block = ResidualBlock((6, 6, 3))
+rng = np.random.default_rng(0)
 x, dy = rng.standard_normal((2, 4, 6, 6, 3))
 block.forward(x)
 dx = block.backward(dy)
@@ -201,7 +233,7 @@ for stage, layers in transfer.stages(full_size).items():
     table += f"| {stage} | {layers[-1].output.shape[1:]} | {count:,} |\n"
 display(Markdown(table))
 trainable = sum(int(np.prod(w.shape)) for w in full_size.trainable_weights)
-print(f"in all {trainable:,}, as published for 32 × 32 pixels and 10 classes")
+print(f"in all {trainable:,}, the usual count for a 3 × 3 stem and 10 classes")
 
 # %% [markdown]
 # **What to see:** three quarters of the parameters sit in the last stage. For this lesson we take the same network with
@@ -210,8 +242,8 @@ print(f"in all {trainable:,}, as published for 32 × 32 pixels and 10 classes")
 # ## 5 · The first task
 #
 # One compiled network for all that follows: compiling takes longer than most of the runs. `restart` puts in weights and
-# empties the optimiser's memory. In each epoch every image is shown a little shifted: one pixel to the left it shows the
-# same thing, and the network had better learn that here, where labels are many.
+# empties the optimiser's memory. In each epoch every image is moved by two pixels at most: it still shows the same thing,
+# and the network had better learn that here, where labels are many.
 #
 # Then a look inside. Section 1 promised that the gradient passes the sum. Does it in this network, with normalisations and
 # where a block halves the image? `toolkit.xray` opens one step, on images of the second task. Where the ways meet at the
@@ -233,16 +265,10 @@ def restart(weights, rate):
     network.optimizer.learning_rate = rate
 
 
-def shifted(x, seed):
-    """Each image moved by at most one pixel, up or down and sideways."""
-    moves = np.random.default_rng(seed).integers(-1, 2, (len(x), 2))
-    return np.stack([np.roll(image, move, axis=(0, 1)) for image, move in zip(x, moves, strict=True)])
-
-
 begin, right = time.perf_counter(), []
 restart(network.get_weights(), 2e-3)
 for epoch in range(8 if FULL else 5):
-    x = shifted(x_source, seed=epoch)
+    x = moved_by(2, x_source, seed=epoch)
     history = training.fit(network, x, y_source, batch_size=64, seed=epoch, verbose=False)
     right += history.history["accuracy"]
 pretrained = network.get_weights()
@@ -258,7 +284,7 @@ from toolkit import xray
 
 t = xray.trace(network, x_target[:8], y_target[:8], loss="sparse_categorical_crossentropy")
 proof = t.verify()
-print(f"{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+print(f"{len(proof.rows)} tensors compared with TensorFlow's, largest relative error {proof.worst.error:.0e}")
 back = {step.layer: step.tensors for step in t.steps if step.phase == "backward"}
 blocks = [name.removesuffix("_add") for name in reversed(back) if name.endswith("_add")]
 past, through, gap = [], [], []
@@ -287,6 +313,7 @@ t.widget()
 #
 # `transfer_model` copies the network up to its **features** (the average, $F$ numbers an image), puts a new head on it and
 # freezes the rest. Frozen features do not change, so they are computed once; then the head is a linear model on a table.
+# The picture shows them along the two directions in which they vary most (principal components).
 
 # %% alt="The features of the second task's images as points in a plane: five clouds that overlap in part"
 moved = models.transfer_model(network, classes=5, seed=1)
@@ -303,20 +330,27 @@ plt.show()
 
 # %% [markdown]
 # **What to see:** nobody told the network of these classes, and yet images of one class lie near each other, some classes
-# apart from the rest even in the two directions that are drawn. What it learned for the first task serves the second.
+# apart from the rest even in the two directions that are drawn. Whether that is worth anything, only a comparison tells.
 #
 # ## 7 · The measurement: scratch, frozen, fine-tuned
 #
-# Three ways to the second task, for few and for more labels a class, each four times with other images:
+# Ways to the second task, for few and for more labels a class, each several times with other images:
 #
 # - **from scratch**: random weights, everything learns;
 # - **frozen**: softmax regression on the features, in our NumPy engine;
-# - **fine-tuned**: the pre-trained network with that head, everything learns, more slowly.
+# - **fine-tuned**: the pre-trained network with that head, everything learns, more slowly; **all at once** is the same, but
+#   with a random head.
 #
-# Rates and epochs are the best for each way on a held-out part of the training images; the test images had no say. One
+# And two that must be beaten before anybody speaks of transfer: the same softmax regression on the **pixels**, and on the
+# features of a **random** network that has learned nothing.
+#
+# Rates and epochs were chosen for each way on a held-out part of the training images; the test images had no say. One
 # trap: while weights move fast, the averages that batch normalisation keeps for later lag behind, and a network that
 # learned from scratch in few steps looks far worse than it is. So `settle` sets them to those of the labelled images
 # before we measure.
+#
+# The intervals are 95 % of Student's t: with four runs, $\bar a \pm 3.18\, s/\sqrt 4$. The last column is the *paired*
+# difference, fine-tuned minus scratch on the same images, which is what the question is about.
 
 # %%
 COUNTS, SEEDS = ((10, 100, 1000), 3) if FULL else ((5, 40), 4)
@@ -347,25 +381,44 @@ def learn(start, rows, rate, epochs, seed):
     return (network.predict(x_test, verbose=0, batch_size=250).argmax(1) == y_test).mean()
 
 
+def labelled(count, seed):
+    """Which images have a label."""
+    order = np.random.default_rng(seed).permutation(len(y_target))
+    return np.concatenate([order[y_target[order] == k][:count] for k in range(5)])
+
+
+def right_of(head, features):
+    W, b = head
+    return ((features @ W + b).argmax(1) == y_test).mean()
+
+
 begin = time.perf_counter()
 fresh = [models.resnet18(x_source.shape[1:], 5, width=WIDTH, seed=10 + s).get_weights() for s in range(SEEDS)]
-results = {way: {count: [] for count in COUNTS} for way in ("from scratch", "frozen", "fine-tuned")}
+moved.set_weights([*fresh[0][:-2], *moved.get_weights()[-2:]])
+inputs = {
+    "pixels": [x.reshape(len(x), -1) for x in (x_target, x_test)],
+    "random": [transfer.features(moved, x, verbose=False) for x in (x_target, x_test)],
+    "frozen": [f_target, f_test],
+}
+ways = [*inputs, "from scratch", "all at once", "fine-tuned"]
+results, heads = {way: {count: [] for count in COUNTS} for way in ways}, {}
 for count in COUNTS:
     for seed in range(SEEDS):
-        order = np.random.default_rng(seed).permutation(len(y_target))
-        rows = np.concatenate([order[y_target[order] == k][:count] for k in range(5)])
-        head = linear_head(f_target[rows], y_target[rows], seed)
-        results["frozen"][count].append(((f_test @ head[0] + head[1]).argmax(1) == y_test).mean())
-        tuned, new = EPOCHS[count]
-        results["fine-tuned"][count].append(learn([*pretrained[:-2], *head], rows, 1e-3, tuned, seed))
-        results["from scratch"][count].append(learn(fresh[seed], rows, 3e-3, new, seed))
-print(f"{3 * SEEDS * len(COUNTS)} runs in {time.perf_counter() - begin:.0f} s")
+        rows = labelled(count, seed)
+        for way, (x_train, x_new) in inputs.items():
+            heads[way] = linear_head(x_train[rows], y_target[rows], seed)
+            results[way][count].append(right_of(heads[way], x_new))
+        few, many = EPOCHS[count]
+        starts = {
+            "from scratch": (fresh[seed], 3e-3, many),
+            "all at once": ([*pretrained[:-2], *fresh[seed][-2:]], 1e-3, few),
+            "fine-tuned": ([*pretrained[:-2], *heads["frozen"]], 1e-3, few),
+        }
+        for way, (weights, rate, epochs) in starts.items():
+            results[way][count].append(learn(weights, rows, rate, epochs, seed))
+print(f"{3 * SEEDS * len(COUNTS)} networks and as many heads in {time.perf_counter() - begin:.0f} s")
 
-# %% [markdown]
-# The intervals are 95 % of Student's t: with four runs, $\bar a \pm 3.18\, s/\sqrt 4$. The last column is the *paired*
-# difference, fine-tuned minus scratch on the same images, which is what the question is about.
-
-# %% alt="Accuracy over the labels a class: frozen and fine-tuned above scratch with few labels, closer with many"
+# %% alt="Accuracy over the labels a class: frozen and fine-tuned far above pixels, random features and scratch"
 T_95 = {2: 4.303, 3: 3.182}[SEEDS - 1]
 
 
@@ -373,44 +426,55 @@ def interval(values):
     return np.mean(values), T_95 * np.std(values, ddof=1) / np.sqrt(len(values))
 
 
-fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained", dpi=80)
-for (way, by_count), marker in zip(results.items(), "os^", strict=True):
+fig, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained", dpi=80)
+for (way, by_count), marker in zip(results.items(), "xvosD^", strict=True):
     means, halves = zip(*(interval(by_count[count]) for count in COUNTS), strict=True)
     ax.errorbar(COUNTS, means, halves, fmt=f"{marker}-", capsize=3, label=way)
 ax.axhline(1 / 5, color="grey", linestyle=":", label="guessing")
 ax.set(xscale="log", xlabel="labels a class", ylabel="test accuracy", xticks=COUNTS, xticklabels=COUNTS)
 ax.minorticks_off()
 ax.grid(alpha=0.3)
-ax.legend()
+ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
-table = "| labels a class | from scratch | frozen | fine-tuned | fine-tuned − scratch |\n|--:|--:|--:|--:|--:|\n"
+head = ["labels a class", *results, "fine-tuned − scratch"]
+table = f"| {' | '.join(head)} |\n" + "|--:" * len(head) + "|\n"
 for count in COUNTS:
     margin = np.subtract(results["fine-tuned"][count], results["from scratch"][count])
     cells = [interval(results[way][count]) for way in results] + [interval(margin)]
-    table += f"| {count} | " + " | ".join(f"{100 * m:.1f} ± {100 * h:.1f} %" for m, h in cells) + " |\n"
+    table += f"| {count} | " + " | ".join(f"{100 * m:.0f} ± {100 * h:.0f} %" for m, h in cells) + " |\n"
 display(Markdown(table))
+for count in COUNTS:
+    mean, half = interval(np.subtract(results["fine-tuned"][count], results["all at once"][count]))
+    print(f"{count:>4} labels a class, fine-tuned − all at once: {100 * mean:+.0f} ± {100 * half:.0f} points")
 
 # %% [markdown]
-# **What to see:** read the last column with its interval. Only where the interval stays above 0 has transfer helped, and it
-# does so for the fewest labels. With more labels, scratch catches up with frozen features, and fine-tuning leaves them
-# behind: they were made for other classes, and what they do not show, no head can use. Would scratch do better if its
-# few images were shown shifted, too? Put `shifted` into `learn`, and measure.
+# **What to see:** read the last column with its interval: only where it stays above 0 has transfer helped. Then look at
+# pixels and random features: a linear model on them does not find digits that stand at another place each time, and a few
+# labels are not enough to learn that from nothing. The first task had the labels to teach it, and it holds for the second.
+# With more labels fine-tuning leaves frozen features behind: they were made for other classes, and what they do not show,
+# no head can use. Would scratch do better if its few images were moved about, too? Put `moved_by` into `learn`, and
+# measure. And where do many labels make up for it? Put 300 into `COUNTS`.
 #
 # ## 8 · Gradually
 #
-# At first the new head is random, and its gradients would spoil good features. So the head learns alone, then the last
-# stage joins, and so on; and each stage moves more slowly than the one behind it ($\eta_{s} = \eta_{s+1}/2.6$).
+# A random head sends random gradients into the features behind it while it learns. What that costs stands above, fine-tuned
+# minus all at once; four runs do not settle it if the interval holds 0. To fit the head first costs next to nothing, so one
+# does it, and goes on in that manner: the head learns alone, then the last stage joins, and so on; and each stage moves more
+# slowly than the one behind it ($\eta_{s} = \eta_{s+1}/2.6$). `fine_tune` does it:
 
 # %% alt="Accuracy over the epochs of two steps, with a line where the last stage begins to learn"
-order = np.random.default_rng(0).permutation(len(y_target))[:100]
+moved.set_weights([*pretrained[:-2], *fresh[0][-2:]])
+order = np.random.default_rng(0).permutation(len(y_target))
+few, held_out = order[:200], order[-300:]
 record = transfer.fine_tune(
     moved,
-    x_target[order],
-    y_target[order],
+    x_target[few],
+    y_target[few],
     unfreeze=("head", "stage4"),
     epochs=(15, 5),
     learning_rate=(0.02, 0.002),
-    validation_data=(x_test, y_test),
+    validation_data=(x_target[held_out], y_target[held_out]),
+    seed=0,
     verbose=False,
 )
 record.plot(measure="accuracy")
@@ -457,7 +521,12 @@ def with_labels(labels):
     right = [np.mean(answers[y_test == k] == k) for k in range(5)]
     _, ax = plt.subplots(figsize=(5, 2.2), layout="constrained", dpi=80)
     ax.bar([images.classes[c] for c in TARGET], right)
-    ax.set(ylim=(0, 1), ylabel="share right", title=f"{labels} labels a class: {np.mean(answers == y_test):.0%}")
+    ax.set(
+        ylim=(0, 1),
+        ylabel="share right",
+        xlabel="class",
+        title=f"{labels} labels a class, one draw: {np.mean(answers == y_test):.0%}",
+    )
     plt.show()
 
 
@@ -569,42 +638,50 @@ def frozen_norm_mended(x, gamma, beta, mean, var):
 check("11.5", frozen_norm_mended)
 
 # %% [markdown]
-# **11.6 · Find the bug: frozen too late.** `model` is a small stand-in for a Keras model: `model.trainable` is a dict of its
-# layers, `compile()` makes the training step, `fit()` tells which layers changed. Only the last layer is to learn.
+# **11.6 · Find the bug: what does not thaw.** `model` is a small stand-in for a Keras model: `model.trainable` is a dict of
+# its layers, `compile()` discards the training step, `fit()` makes one if there is none, and tells which layers changed.
+# First the head is to learn alone, then all. `fine_tune` returns what both calls of `fit()` said. Mend it.
 
 # %%
 from toolkit.classroom.lesson_11 import Training
 
 
-def train_head(model):
+def fine_tune(model):
+    body = list(model.trainable)[:-1]
+    model.trainable.update(dict.fromkeys(body, False))
     model.compile()
-    for layer in list(model.trainable)[:-1]:
-        model.trainable[layer] = False
-    return model.fit()
+    first = model.fit()
+    model.trainable.update(dict.fromkeys(body, True))
+    return first, model.fit()
 
 
-print(train_head(Training(("stage1", "stage2", "head"))))
+for changed in fine_tune(Training(("stage1", "stage2", "head"))):
+    print(changed)
 
 
-def train_head_mended(model):
+def fine_tune_mended(model):
     # BEGIN SOLUTION: return ...
-    for layer in list(model.trainable)[:-1]:
-        model.trainable[layer] = False
+    body = list(model.trainable)[:-1]
+    model.trainable.update(dict.fromkeys(body, False))
     model.compile()
-    return model.fit()
+    first = model.fit()
+    model.trainable.update(dict.fromkeys(body, True))
+    model.compile()
+    return first, model.fit()
     # END SOLUTION
 
 
-check("11.6", train_head_mended)
+check("11.6", fine_tune_mended)
 
 # %% [markdown]
 # ## Recap
 #
 # - A residual block adds to its input; on the way back the gradient passes the sum untouched.
-# - Features learned for one task often serve another. Frozen, they cost one pass; fine-tuned, they adapt.
-# - Transfer is for few labels: with many, scratch catches up. Whether it helped is read off a paired interval, not off one run.
+# - Features learned for one task can serve another. Frozen, they cost one pass; fine-tuned, they adapt.
+# - Whether transfer helped is read off a paired interval, not off one run, and against pixels and random features.
 # - Head first, then stage by stage, each slower towards the image.
-# - Freezing means: before `compile`, and batch normalisation in inference. Pixels in the form that the network knows.
+# - After changing `trainable`, compile again; a frozen batch normalisation stays in inference. Pixels in the form that the
+#   network knows.
 #
 # **Read on.** He, Zhang, Ren, Sun: *Deep residual learning for image recognition*, CVPR (2016). Yosinski, Clune, Bengio,
 # Lipson: *How transferable are features in deep neural networks?*, NeurIPS (2014). Howard, Ruder: *Universal language

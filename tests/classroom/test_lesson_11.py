@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,11 +49,24 @@ def norm_by_scratch(x, gamma, beta, mean, var):
     return layer.forward(x), mean, var
 
 
-def freeze_with_items(model):
-    for name in model.trainable:
-        model.trainable[name] = name == "head"
-    model.compile()
-    return model.fit()
+def in_two_steps(first, then=lambda name, position: True, again=True):
+    """Answers to 11.6: which layers learn in each of the two steps, and whether the model is compiled between."""
+
+    def fine_tune(model):
+        changed = []
+        for learns in (first, then):
+            for position, name in enumerate(model.trainable):
+                model.trainable[name] = learns(name, position)
+            if again or not changed:
+                model.compile()
+            changed.append(model.fit())
+        return changed
+
+    return fine_tune
+
+
+def head_alone(name, position):
+    return name == "head"
 
 
 RIGHT = [
@@ -61,19 +75,12 @@ RIGHT = [
     ("11.3", rates_in_a_loop),
     ("11.4", lambda x: 255 * x / 127.5 - 1),
     ("11.5", norm_by_scratch),
-    ("11.6", freeze_with_items),
+    ("11.6", in_two_steps(head_alone)),
     ("11.3", lambda rate, stages, decay: np.geomspace(rate / decay ** (stages - 1), rate, stages)),
     ("11.1", lambda x, W1, W2, dy: dy + np.where(x @ W1 > 0, dy @ W2.T, 0) @ W1.T),
     ("11.2", 64 * 128 * (9 + 1) + 128 * 128 * 9 + 6 * 128),
     ("11.4", lambda x: (x - 0.5) / 0.5),
 ]
-
-
-def frozen_after_compiling(model):
-    model.compile()
-    for name in model.trainable:
-        model.trainable[name] = name == "head"
-    return model.fit()
 
 
 def norm_of_the_batch(x, gamma, beta, mean, var):
@@ -165,10 +172,12 @@ WRONG = [
         lambda x, gamma, beta, mean, var: norm_by_scratch(x, 1, 0, mean, var),
         "scale and shift frozen to 1 and 0",
     ),
-    ("11.6", frozen_after_compiling, "compiled before freezing"),
-    ("11.6", freeze(lambda name, position: True), "nothing learns"),
-    ("11.6", freeze(lambda name, position: name == "head"), "head frozen instead"),
-    ("11.6", freeze(lambda name, position: position == 0), "only the first layer frozen"),
+    ("11.6", in_two_steps(head_alone, again=False), "not compiled again"),
+    ("11.6", in_two_steps(lambda name, position: True), "never frozen"),
+    ("11.6", in_two_steps(lambda name, position: name != "head"), "head frozen instead"),
+    ("11.6", in_two_steps(head_alone, lambda name, position: name != "head"), "head frozen in the second step"),
+    ("11.6", in_two_steps(lambda name, position: False), "nothing learns at first"),
+    ("11.6", in_two_steps(lambda name, position: position > 0), "only the first layer frozen"),
 ]
 
 
@@ -179,21 +188,30 @@ def test_residual_block_gradient():
     scratch.compare_gradients(reference("11.1")(x, W1, W2, dy), numeric)
 
 
-def test_training_looks_when_it_is_compiled():
-    """As Keras does, which is held here as well."""
-    import keras
-
+def test_training_looks_at_the_first_fit_matches_keras():
     small = Training(("body", "head"))
-    small.compile()
-    small.trainable["body"] = False
-    assert small.fit() == {"body": True, "head": True}
     with pytest.raises(RuntimeError, match="compile"):
-        Training(("body",)).fit()
-
+        small.fit()
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="body"), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    model.train_on_batch(np.ones((1, 2)), np.ones((1, 1)))
-    model.get_layer("body").trainable = False
-    before = model.get_layer("body").get_weights()[0]
-    model.train_on_batch(np.ones((1, 2)), 5 * np.ones((1, 1)))
-    assert (model.get_layer("body").get_weights()[0] != before).any()
+
+    def both(change):
+        """What the stand-in and Keras say of the layers ``body`` and ``head`` after one more step."""
+        change(small, lambda learns: small.trainable.update(body=learns))
+        change(model, lambda learns: setattr(model.layers[0], "trainable", learns))
+        before = [layer.get_weights()[0] for layer in model.layers]
+        model.train_on_batch(np.ones((1, 2)), np.full((1, 1), 5.0))
+        after = [bool((layer.get_weights()[0] != w).any()) for layer, w in zip(model.layers, before, strict=True)]
+        return list(small.fit().values()), after
+
+    def compiled(trained):
+        return trained.compile(*("sgd", "mse") if trained is model else ())
+
+    steps = {
+        "compiled, then frozen": lambda trained, body: (compiled(trained), body(False)),
+        "thawed": lambda trained, body: body(True),
+        "compiled again": lambda trained, body: compiled(trained),
+        "frozen": lambda trained, body: body(False),
+    }
+    learned = {name: both(step) for name, step in steps.items()}
+    assert all(stand_in == keras_says for stand_in, keras_says in learned.values())
+    assert [body for (body, _), _ in learned.values()] == [False, False, True, True]

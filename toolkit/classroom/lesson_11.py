@@ -281,7 +281,7 @@ _NORM = Exercise(
 
 
 class Training:
-    """What Keras does with ``trainable``, in small: the step is made when ``compile`` is called, and looks then.
+    """What Keras does with ``trainable``, in small: the training step is made by the first ``fit``, and looks then.
 
     Attributes:
         trainable: layer → whether it shall learn.
@@ -289,68 +289,78 @@ class Training:
 
     def __init__(self, layers: tuple[str, ...]) -> None:
         self.trainable = dict.fromkeys(layers, True)
+        self._compiled = False
         self._learning: dict[str, bool] | None = None
 
     def compile(self) -> None:
-        """Makes the training step for the layers that are trainable now."""
-        self._learning = dict(self.trainable)
+        """Discards the training step; the next ``fit`` makes another."""
+        self._compiled, self._learning = True, None
 
     def fit(self) -> dict[str, bool]:
         """Trains; returns for each layer whether its weights changed."""
-        if self._learning is None:
+        if not self._compiled:
             raise RuntimeError("compile the model first")
+        if self._learning is None:  # a step that is there already does not look again
+            self._learning = dict(self.trainable)
         return dict(self._learning)
 
     def __repr__(self) -> str:
         return f"Training({', '.join(self.trainable)})"
 
 
-def _head_only(model: Training) -> dict[str, bool]:
-    *body, _ = model.trainable
-    for layer in body:
-        model.trainable[layer] = False
+_Changes = tuple[dict[str, bool], dict[str, bool]]
+
+
+def _in_two_steps(model: Training, first: slice, then: slice, *, compile_again: bool = True) -> _Changes:
+    """Lets the layers ``first`` learn, and ``then`` those."""
+    layers = list(model.trainable)
+    model.trainable = {layer: layer in layers[first] for layer in layers}
     model.compile()
-    return model.fit()
+    before = model.fit()
+    model.trainable = {layer: layer in layers[then] for layer in layers}
+    if compile_again:
+        model.compile()
+    return before, model.fit()
 
 
-def _compiled_too_early(model: Training) -> dict[str, bool]:
-    model.compile()
-    *body, _ = model.trainable
-    for layer in body:
-        model.trainable[layer] = False
-    return model.fit()
-
-
-def _first_of(model: Training, learns: slice) -> dict[str, bool]:
-    chosen = list(model.trainable)[learns]
-    return {layer: layer in chosen for layer in model.trainable}
-
+_HEAD, _BODY, _ALL, _NONE = slice(-1, None), slice(0, -1), slice(None), slice(0, 0)
 
 _ORDER = Exercise(
     id="11.6",
-    title="Find the bug: frozen too late",
-    reference=_head_only,
+    title="Find the bug: what does not thaw",
+    reference=lambda model: _in_two_steps(model, _HEAD, _ALL),
     cases=((Training(("stage1", "stage2", "head")),), (Training(("stem", "stage1", "stage2", "stage3", "head")),)),
     misconceptions=(
         Misconception(
-            "compiled before freezing",
-            _compiled_too_early,
-            "Everything still learns. When did the model look which layers are trainable?",
+            "not compiled again",
+            lambda model: _in_two_steps(model, _HEAD, _ALL, compile_again=False),
+            "The second fit() still trains the head alone. It goes on with the step that the first one made; when is "
+            "a step discarded?",
         ),
         Misconception(
-            "nothing learns",
-            lambda model: _first_of(model, slice(0, 0)),
-            "Now nothing learns, the new head neither. It is random: it has to.",
+            "never frozen",
+            lambda model: _in_two_steps(model, _ALL, _ALL),
+            "Everything learns from the beginning. While the head is random, the body has to keep still.",
         ),
         Misconception(
             "head frozen instead",
-            lambda model: _first_of(model, slice(0, -1)),
-            "You froze the head, and what was learned before is what learns. The other way round.",
+            lambda model: _in_two_steps(model, _BODY, _ALL),
+            "First you froze the head, and what was learned before is what learned. The other way round.",
+        ),
+        Misconception(
+            "head frozen in the second step",
+            lambda model: _in_two_steps(model, _HEAD, _BODY),
+            "In the second step the head keeps still. It learns with the others.",
+        ),
+        Misconception(
+            "nothing learns at first",
+            lambda model: _in_two_steps(model, _NONE, _ALL),
+            "In the first step nothing learns, the new head neither. It is random: it has to.",
         ),
         Misconception(
             "only the first layer frozen",
-            lambda model: _first_of(model, slice(1, None)),
-            "Only the first layer is frozen. All but the head shall be.",
+            lambda model: _in_two_steps(model, slice(1, None), _ALL),
+            "In the first step only the first layer is frozen. All but the head shall be.",
         ),
     ),
 )

@@ -88,6 +88,35 @@ def test_an_autoencoder_learns_to_reconstruct(build):
     assert losses[-1] < 0.01 * losses[0]
 
 
+def test_padded_tokens_are_not_reconstructed():
+    """The mask that the embedding makes travels beside the stored outputs: it weighs them, and is not given back."""
+    tokens = np.array([[1, 2, 3, 0, 0], [3, 1, 2, 2, 0]] * 4)
+    body = [layers.Embedding(4, 2, mask_zero=True, name="embedding"), layers.Dense(2, name="dense")]
+    model = keras.Sequential([keras.Input((5,)), *body, layers.GlobalAveragePooling1D(), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", run_eagerly=True)
+    nothing = layers.Dense(2, kernel_initializer="zeros")
+    decoders = {"embedding": [layers.GlobalAveragePooling1D(), layers.Dense(5)], "dense": [nothing]}
+    options = {
+        "blocks": ["embedding", "dense"],
+        "decoders": decoders,
+        "head_epochs": 0,
+        "fine_tune_epochs": 0,
+        "batch_size": 8,
+    }
+    options["validation_data"] = tokens[:2], np.zeros(2)
+    record = layerwise.stacked_autoencoders(model, tokens, np.zeros(8, int), **options)
+    outputs = model.layers[0](tokens).numpy()
+    assert record[1].history.history["loss"] == pytest.approx([np.mean(outputs[tokens > 0] ** 2)], rel=1e-5)
+
+
+def test_whole_numbers_can_be_corrupted(build):
+    counts = np.random.default_rng(0).integers(0, 9, (16, 6))
+    whole, floats = build(depth=1), build(depth=1)
+    layerwise.stacked_autoencoders(whole, counts, counts[:, 0] % 3, corruption=0.3)
+    layerwise.stacked_autoencoders(floats, counts.astype("float32"), counts[:, 0] % 3, corruption=0.3)
+    np.testing.assert_array_equal(whole.get_weights()[0], floats.get_weights()[0])
+
+
 def test_given_decoders_and_options_error(build, x, y):
     good = {"hidden_2": [layers.Dense(4, "relu"), layers.Dense(5)]}
     record = layerwise.stacked_autoencoders(build(), x, y, decoders=good)

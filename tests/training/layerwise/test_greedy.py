@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from toolkit import training
-from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, UnsupportedError
+from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training import layerwise
 from toolkit.training.layerwise import _features
 
@@ -113,6 +116,24 @@ def test_files_are_deleted(build, x, y, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_full_disk_errors(build, x, y, tmp_path, monkeypatch):
+    def full(file, start, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_features.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(_features.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(DataError, match=r"room for 0\.00096 MB of outputs.*No space left on device.*TMPDIR"):
+        layerwise.greedy(build(depth=2), x, y, memory_limit=100)
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_counts_what_is_not_on_disk(x):
+    """Of 48 and 4 rows of 6 numbers, the 48 go to disk."""
+    with _features.Features(x, [x[:4]], batch_size=48, memory_limit=100, where="") as features:
+        features.pass_through(lambda rows: (rows, None))
+        assert (features.bytes, features.bytes_in_memory, features.on_disk) == (52 * 6 * 4, 4 * 6 * 4, True)
+
+
 def test_masks_travel_with_stored_outputs(assert_same_variables):
     """Padded tokens must not count for the LSTM of block 2, whose inputs are stored."""
     rng = np.random.default_rng(0)
@@ -174,6 +195,9 @@ def test_errors(build, x, y):
         layerwise.greedy(keras.Sequential([keras.Input((6,)), layers.Dense(2), layers.Dense(3)]), x, y)
     with pytest.raises(InvalidValueError, match="one for each of the 3 blocks, received \\[1, 2\\]"):
         layerwise.greedy(build(), x, y, epochs=[1, 2])
+    for epochs in (1.5, None, True, [1, 2, 0]):
+        with pytest.raises(InvalidValueError, match="epochs as an integer from 1, or one for each of the 3 blocks"):
+            layerwise.greedy(build(), x, y, epochs=epochs)
     with pytest.raises(InvalidValueError, match="fine_tune_epochs as an integer from 0"):
         layerwise.greedy(build(), x, y, fine_tune_epochs=-1)
     with pytest.raises(UnsupportedError, match="inputs as one array, received list"):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from toolkit.argument_checks import check_share
 from toolkit.errors import InvalidValueError
@@ -14,7 +15,7 @@ from toolkit.training._data import Nested
 from toolkit.training._masking_noise import masking_noise
 from toolkit.training.layerwise._blocks import Block, blocks_of
 from toolkit.training.layerwise._chain import Chain, built, drawing, fresh_optimizer
-from toolkit.training.layerwise._features import Features
+from toolkit.training.layerwise._features import Features, without_mask
 from toolkit.training.layerwise._greedy import (
     GIGABYTE,
     compiled_chain,
@@ -143,7 +144,7 @@ def pretrain(
     (fine_tuning,) = epochs_of(where, fine_tune_epochs, 1, "fine_tune_epochs", least=0)
     check_share(where, "corruption", corruption)
     held_out = require_pair(where, validation_data)
-    decoding = _decoders(parts.hidden, decoders or {}, seed, where)
+    decoding = decoders_of(parts.hidden, decoders or {}, seed, where)
     plan = [("autoencoder", n) for n in each]
     plan += [(kind, n) for kind, n in (("head", on_top), ("fine-tuning", fine_tuning)) if n]
     seen = [x if unlabelled is None else unlabelled, x, *(held_out[:1] if held_out else ())]
@@ -161,8 +162,8 @@ def pretrain(
                     )
                 )
                 inputs = features.now[0]
-                restored = (features.now[2],) * 2 if held_out else None
-                stage.train(network, inputs, inputs, validation=restored, **_WITHOUT_LABELS)
+                restored = (features.now[2], without_mask(features.now[2])) if held_out else None
+                stage.train(network, inputs, without_mask(inputs), validation=restored, **_WITHOUT_LABELS)
         if on_top:
             with stages.stage("head") as stage:
                 stage.pass_through(features, parts.hidden[-1].layers)
@@ -180,7 +181,7 @@ def pretrain(
 _WITHOUT_LABELS = {"sample_weight": None, "class_weight": None}
 
 
-def _decoders(
+def decoders_of(
     blocks: Sequence[Block], given: Mapping[str, Sequence[keras.Layer]], seed: int, where: str
 ) -> list[list[keras.Layer]]:
     """One for each block, with weights; all before the first stage, so that nothing is trained in vain."""
@@ -230,8 +231,8 @@ class Corruption(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """The inputs, corrupted in training."""
-        return x if not training else masking_noise(x, self.share, self.seeds)
+        """The inputs, corrupted in training; then whole numbers become floats."""
+        return x if not training else masking_noise(ops.cast(x, self.compute_dtype), self.share, self.seeds)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """That of the inputs."""

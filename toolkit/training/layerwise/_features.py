@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import ShapeError, UnsupportedError
+from toolkit.errors import DataError, ShapeError, UnsupportedError
 from toolkit.training._data import Nested
 from toolkit.training.layerwise._chain import Chain
 
@@ -32,13 +33,13 @@ class Features:
 
     Attributes:
         now: for each array its features: an array, a tensor, or ``[features, mask]``.
-        bytes: how much the stored outputs take, and ``on_disk`` whether they lie in a file.
+        bytes: how much the stored outputs take, and ``bytes_in_memory`` how much of it is not on disk.
     """
 
     def __init__(self, x: Nested, others: Sequence[Nested], *, batch_size: int, memory_limit: int, where: str) -> None:
         self.now = [_single(where, array) for array in (x, *others)]
         self.batch_size, self.memory_limit, self.where = batch_size, memory_limit, where
-        self.bytes, self.on_disk = 0, False
+        self.bytes = self.bytes_in_memory = 0
         self._folder: tempfile.TemporaryDirectory | None = None
 
     def __enter__(self) -> Features:
@@ -52,9 +53,9 @@ class Features:
             self._folder.cleanup()
 
     @property
-    def bytes_in_memory(self) -> int:
-        """What the stored outputs take there; on disk they take nothing."""
-        return 0 if self.on_disk else self.bytes
+    def on_disk(self) -> bool:
+        """Whether stored outputs lie in a file."""
+        return self.bytes_in_memory < self.bytes
 
     @property
     def example(self) -> Nested:
@@ -63,15 +64,17 @@ class Features:
 
     def pass_through(self, run: Callable[[Nested], tuple[tf.Tensor, tf.Tensor | None]]) -> None:
         """Replaces the features by what ``run`` of them gives, see ``inference``."""
-        old = self._folder
-        self.bytes, self.on_disk, self._folder = 0, False, None
-        for k, features in enumerate(self.now):
-            self.now[k] = self._stored(run, features, k)
-        if old is not None:
-            old.cleanup()
+        old, self._folder = self._folder, None
+        self.bytes = self.bytes_in_memory = 0
+        try:
+            for k, features in enumerate(self.now):
+                self.now[k] = self._stored(run, features, k)
+        finally:
+            if old is not None:
+                old.cleanup()
 
     def _stored(self, run: Callable, features: Nested, index: int) -> Nested:
-        rows = int((features[0] if isinstance(features, list) else features).shape[0])
+        rows = int(without_mask(features).shape[0])
         stored: list[np.ndarray] = []
         for first in range(0, rows, self.batch_size):
             some = rows_of(features, slice(first, first + self.batch_size))
@@ -88,11 +91,30 @@ class Features:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         self.bytes += size
         if size <= self.memory_limit:
+            self.bytes_in_memory += size
             return _aligned(shape, dtype)
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="toolkit-features-", ignore_cleanup_errors=True)
-        self.on_disk = True
-        return np.memmap(Path(self._folder.name) / name, dtype, "w+", shape=shape)
+        try:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="toolkit-features-", ignore_cleanup_errors=True)
+            path = Path(self._folder.name) / name
+            _allocate(path, size)
+        except OSError as error:
+            expected, received = (
+                f"room for {size / 1e6:.3g} MB of outputs",
+                f"{tempfile.gettempdir()}: {error.strerror}",
+            )
+            remedy = "Free some, name another folder in the variable TMPDIR, or raise memory_limit."
+            raise DataError(self.where, expected, received, remedy) from error
+        return np.memmap(path, dtype, "r+", shape=shape)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """A file of ``size`` bytes that the disk has: in one with holes a full disk shows in writing, by a signal."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
 
 
 def inference(layers: Sequence[keras.Layer], like: Nested) -> Callable[[Nested], tuple[tf.Tensor, tf.Tensor | None]]:
@@ -125,6 +147,11 @@ def _shared(array: np.ndarray) -> tf.Tensor:
     if array.dtype.kind != "f" or tf.config.list_physical_devices("GPU"):
         return tf.convert_to_tensor(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def without_mask(features: Nested) -> Nested:
+    """The features of ``[features, mask]``."""
+    return features[0] if isinstance(features, list) else features
 
 
 def rows_of(features: Nested, rows: slice) -> Nested:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from toolkit import xray
 from toolkit.errors import InvalidValueError, UnsupportedError
 from toolkit.training import layerwise
 from toolkit.training.layerwise._forward_forward import LocalNetwork, _local_losses
@@ -77,6 +78,22 @@ def test_learns(x, y, build):
     assert trained.history[0].trainable_parameters == 6 * 32 + 32 + 32 * 32 + 32 + 3 * 32
 
 
+def test_validation_measures_and_leaves_training_alone(x, y, build, assert_same_variables):
+    plain, measured = build(depth=1), build(depth=1)
+    layerwise.forward_forward(plain, x, y, epochs=2, batch_size=24)
+    trained = layerwise.forward_forward(measured, x, y, epochs=2, batch_size=24, validation_data=(x[:9], y[:9]))
+    assert_same_variables(plain, measured)
+    history = trained.history[0].history.history
+    network = trained._network
+    again = network.evaluate([x[:9], y[:9].astype("int32")], y[:9], verbose=0)
+    assert history["val_loss"][-1] == pytest.approx(again, rel=1e-6), "the same wrong labels each time"
+
+
+def test_xray_knows_every_number(network, x, y):
+    network.compile("sgd", loss=_local_losses)
+    assert xray.trace(network, [x[:4], y[:4].astype("int32")], y[:4]).verify().worst.error <= 1e-5
+
+
 def test_same_seed_same_result(build, x, y, assert_same_variables):
     one, same = build(), build()
     layerwise.forward_forward(one, x, y, seed=1)
@@ -92,6 +109,15 @@ def test_errors(build, x, y):
         layerwise.forward_forward(build(), x, y + 1)
     with pytest.raises(InvalidValueError, match="classes y of shape"):
         layerwise.forward_forward(build(), x, keras.utils.to_categorical(y))
+    for threshold in ("a", 0, np.inf):
+        with pytest.raises(InvalidValueError, match="threshold as a number above 0"):
+            layerwise.forward_forward(build(), x, y, threshold=threshold)
+    with pytest.raises(InvalidValueError, match=r"validation_data as \(x, y\)"):
+        layerwise.forward_forward(build(), x, y, validation_data=x)
+    binary = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(1, "sigmoid", name="one")])
+    binary.compile("adam", "binary_crossentropy")
+    with pytest.raises(UnsupportedError, match=r"an output for each class, received 'one' \(Dense\) .* \(N, 1\)"):
+        layerwise.forward_forward(binary, x, y % 2)
 
 
 def test_another_threshold_is_another_run_errors(build, x, y, tmp_path):

@@ -10,11 +10,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from toolkit.argument_checks import is_number
 from toolkit.errors import InvalidValueError, UnsupportedError
 from toolkit.training._data import Nested
 from toolkit.training.layerwise._blocks import blocks_of
 from toolkit.training.layerwise._chain import fresh_optimizer
-from toolkit.training.layerwise._greedy import require_compiled
+from toolkit.training.layerwise._greedy import require_compiled, require_pair
 from toolkit.training.layerwise._record import LayerwiseHistory
 from toolkit.training.layerwise._stages import Stages, epochs_of
 
@@ -61,6 +62,7 @@ def forward_forward(
     epochs: int = 1,
     threshold: float = 0.5,
     batch_size: int = 32,
+    validation_data: tuple[Nested, Nested] | None = None,
     seed: int = 0,
     gradients: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
@@ -74,7 +76,8 @@ def forward_forward(
     The goodness of layer k is the mean square of its outputs,
 
     .. math:: G_k = \tfrac1{M_k}\lVert h_k \rVert^2,\qquad
-        h_k = f(\hat h_{k-1} W_k + b_k),\qquad \hat h = h \sqrt{M} / \lVert h \rVert
+        h_k = f(\hat h_{k-1} W_k + b_k),\qquad \hat h_0 = x,\quad
+        \hat h_k = h_k \sqrt{M_k} / \lVert h_k \rVert
 
     and its loss asks for much of it with the true label and little with the wrong one,
     :math:`L_k = \log(1 + e^{θ - G_k^+}) + \log(1 + e^{G_k^- - θ})`. Outputs are brought to the same length before the
@@ -95,6 +98,7 @@ def forward_forward(
         epochs: how many times all of ``x`` is seen.
         threshold: θ.
         batch_size: samples a step.
+        validation_data: ``(x, y)`` to measure after each epoch, each time with the same wrong labels.
         seed: fixes the order of the samples, the wrong labels and the start of V.
         gradients: whether to record the first gradient of each layer.
         checkpoint: folder; the same call after a kill goes on from there.
@@ -108,7 +112,8 @@ def forward_forward(
     Raises:
         UnsupportedError: a layer that is not Dense.
         CallOrderError: the model is not built or not compiled.
-        InvalidValueError: ``y`` are not classes from 0 to C − 1; or what ``training.fit`` raises.
+        InvalidValueError: ``y`` are not classes from 0 to C − 1; ``threshold`` is not above 0; or what
+            ``training.fit`` raises.
     """
     return train_locally(
         model,
@@ -116,6 +121,7 @@ def forward_forward(
         y,
         epochs=epochs,
         threshold=threshold,
+        validation_data=validation_data,
         seed=seed,
         gradients=gradients,
         checkpoint=checkpoint,
@@ -132,6 +138,7 @@ def train_locally(
     *,
     epochs: int,
     threshold: float = 0.5,
+    validation_data: tuple[Nested, Nested] | None = None,
     seed: int = 0,
     options: dict[str, Any],
     kept: dict[str, Any] | None = None,
@@ -139,14 +146,13 @@ def train_locally(
 ) -> ForwardForward:
     """What ``forward_forward`` does; ``kept`` holds what was compiled for earlier runs on the same ``model``."""
     where = f"layerwise.forward_forward of {getattr(model, 'name', model)!r}"
-    shaping, dense, classes = _dense_layers(model, where)
+    shaping, dense, classes = dense_layers(model, where)
     require_compiled(model, where)
     (epochs,) = epochs_of(where, epochs, 1)
-    y = np.asarray(y)
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y) or y.min() < 0 or y.max() >= classes:
-        received = f"{y.dtype} of shape {y.shape}" + (f" from {y.min()} to {y.max()}" if y.size else "")
-        raise InvalidValueError(where, f"classes y of shape (N,), integers from 0 to {classes - 1}", received)
+    require_threshold(where, threshold)
+    held_out = require_pair(where, validation_data)
+    data = _with_labels(x, y, classes, where)
+    validation = _with_labels(*held_out, classes, where) if held_out else None
     stages = Stages(where, [("forward-forward", epochs)], options=options, kept=kept, **of_stages)
     with stages, stages.stage("forward-forward") as stage:
 
@@ -156,9 +162,25 @@ def train_locally(
             return network
 
         network = stage.model(make)
-        labels = y.astype("int32")
-        stage.train(network, [np.asarray(x), labels], labels)
+        stage.train(network, *data, validation=validation)
     return ForwardForward(network, stages.history)
+
+
+def require_threshold(where: str, threshold: float) -> None:
+    """Raises InvalidValueError unless θ is a number above 0, where every goodness lies."""
+    if not is_number(threshold) or not 0 < threshold < np.inf:
+        raise InvalidValueError(where, "threshold as a number above 0", repr(threshold))
+
+
+def _with_labels(x: Nested, y: Nested, classes: int, where: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Inputs ``[x, y]`` and targets y of a ``LocalNetwork``."""
+    y = np.asarray(y)
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y) or y.min() < 0 or y.max() >= classes:
+        received = f"{y.dtype} of shape {y.shape}" + (f" from {y.min()} to {y.max()}" if y.size else "")
+        raise InvalidValueError(where, f"classes y of shape (N,), integers from 0 to {classes - 1}", received)
+    labels = y.astype("int32")
+    return [np.asarray(x), labels], labels
 
 
 def _local_losses(_: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -177,7 +199,7 @@ class LocalNetwork(keras.Model):
     ) -> None:
         super().__init__(name="forward_forward")
         self.shaping, self.dense = list(shaping), list(dense)
-        self.classes, self.threshold = classes, threshold
+        self.classes, self.threshold, self.seed = classes, threshold, seed
         self.seeds = keras.random.SeedGenerator(seed)
         start = keras.initializers.GlorotUniform(seed=seed)
         self.V = self.add_weight(shape=(classes, dense[0].units), initializer=start, name="V")
@@ -195,7 +217,8 @@ class LocalNetwork(keras.Model):
     def call(self, inputs: Nested, training: bool | None = None) -> tf.Tensor:
         """G − θ of every layer for true and wrong labels."""
         x, y = inputs
-        wrong = (y + keras.random.randint(ops.shape(y), 1, self.classes, dtype="int32", seed=self.seeds)) % self.classes
+        seed = self.seed if training is False else self.seeds  # measuring takes nothing from training's draws
+        wrong = (y + keras.random.randint(ops.shape(y), 1, self.classes, dtype="int32", seed=seed)) % self.classes
         shares = ops.one_hot(ops.concatenate([y, wrong]), self.classes)
         goodness = [_goodness(h) for h in self._activities(ops.concatenate([x, x]), shares)]
         positive, negative = ops.split(ops.stack(goodness, axis=-1), 2)  # (N, K) each
@@ -238,7 +261,7 @@ def _to_length_one_a_unit(h: tf.Tensor) -> tf.Tensor:
     return h / (ops.sqrt(ops.mean(ops.square(h), axis=-1, keepdims=True)) + 1e-6)
 
 
-def _dense_layers(model: Any, where: str) -> tuple[list[keras.Layer], list[keras.layers.Dense], int]:
+def dense_layers(model: Any, where: str) -> tuple[list[keras.Layer], list[keras.layers.Dense], int]:
     """The layers that shape the input, the dense ones, and how many classes the head tells apart."""
     parts = blocks_of(model, where)
     shaping: list[keras.Layer] = []
@@ -253,8 +276,10 @@ def _dense_layers(model: Any, where: str) -> tuple[list[keras.Layer], list[keras
                 remedy = "Put activations into their Dense layers; train other layers with greedy."
                 received = f"{layer.name!r} ({type(layer).__name__})"
                 raise UnsupportedError(where, "Dense layers with Flatten or Rescaling before them", received, remedy)
-    if not isinstance(parts.head.layers[0], keras.layers.Dense):
-        raise UnsupportedError(where, "a Dense head", type(parts.head.layers[0]).__name__)
+    head = parts.head.layers[0]
+    if not isinstance(head, keras.layers.Dense) or head.units < 2:
+        received = f"{head.name!r} ({type(head).__name__}) with outputs of shape {parts.head.output_shape}"
+        raise UnsupportedError(where, "a Dense head with an output for each class", received.replace("None", "N", 1))
     if len(dense[0].kernel.shape) != 2 or len(parts.hidden[0].output_shape) != 2:
         shape = str(parts.hidden[0].output_shape).replace("None", "N", 1)
         raise UnsupportedError(
@@ -263,7 +288,7 @@ def _dense_layers(model: Any, where: str) -> tuple[list[keras.Layer], list[keras
             f"outputs of {shape}",
             "Begin with a Flatten layer.",
         )
-    return shaping, dense, parts.head.layers[0].units
+    return shaping, dense, head.units
 
 
 def _batches(x: np.ndarray) -> list[tf.Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from toolkit import xray
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training.layerwise import Stage, StagedPipeline
 
@@ -56,6 +57,7 @@ def test_trained_in_turn_then_joined(stages, x, y):
     assert [h.shape for h in outputs.values()] == [(48, 4), (48, 2), (48, 3)]
     joined = pipeline.join()
     np.testing.assert_allclose(joined.predict(x, verbose=0), pipeline.predict(x), rtol=1e-5, atol=1e-6)
+    assert xray.trace(joined, x[:4], y[:4], loss="sparse_categorical_crossentropy").verify().worst.error <= 1e-5
     assert joined.count_params() == (6 * 4 + 4) + (4 * 2 + 2) + (2 * 3 + 3), "without the decoder"
     scores = pipeline.evaluate(x, y)
     assert list(scores.index) == ["encoder", "size", "classifier"]
@@ -179,3 +181,8 @@ def test_errors(stages, x, y):
         pipeline.fit(x[:, :5], y)
     with pytest.raises(InvalidValueError, match="targets y, received None"):
         StagedPipeline(stages()[2:]).fit(x[:, :2])
+    pipeline = StagedPipeline(stages()[:1])
+    pipeline.fit(x)
+    pipeline["encoder"].target = "y"
+    with pytest.raises(InvalidValueError, match="stage 'encoder': expected targets y, received None"):
+        pipeline.evaluate(x)

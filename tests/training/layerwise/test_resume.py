@@ -165,5 +165,5 @@ def test_a_lost_stage_that_ends_otherwise_errors(build, x, y, tmp_path):
     options = {"epochs": 1, "fine_tune_epochs": 1, "batch_size": 48, "checkpoint": tmp_path}
     layerwise.greedy(build(depth=1), x, y, **options)
     (tmp_path / "01 block" / "checkpoint.npz").unlink()
-    with pytest.raises(InvalidValueError, match="the outcome of stage 1 from which the stages behind it .* began"):
+    with pytest.raises(InvalidValueError, match=r"the outcome of stage 1 from which the stages behind it .* began"):
         layerwise.greedy(build(seed=1, depth=1), x, y, **options)

@@ -24,7 +24,7 @@ Plan = Sequence[tuple[str, int]]  # kind and epochs of each stage: [("block", 2)
 
 
 class Folder:
-    """``stages.json``, and for each stage the checkpoint of its ``training.fit``, in ``01 block``, ``02 fine-tuning`` …
+    """``stages.json``, and the checkpoint of each stage's ``training.fit``: ``01 block``, ``02 fine-tuning``.
 
     A stage is known by its place and its kind, never by the names of layers, which count up within a process.
 

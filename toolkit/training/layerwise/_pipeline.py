@@ -76,8 +76,16 @@ class Stage:
         return isinstance(self.model, keras.Model)
 
     def targets(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """What it is to give for its input ``x``."""
-        return self.target(x, y) if callable(self.target) else {"y": y, "input": x}[self.target]
+        """What it is to give for its input ``x``; a transformer may do without.
+
+        Raises:
+            InvalidValueError: it learns from y, and that is None.
+        """
+        targets = self.target(x, y) if callable(self.target) else {"y": y, "input": x}[self.target]
+        if targets is None and self.is_keras:
+            remedy = "Give y, or let it learn target='input'."
+            raise InvalidValueError(f"stage {self.name!r}", "targets y", "None", remedy)
+        return targets
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Its outputs in inference mode, without the head."""
@@ -188,6 +196,10 @@ class StagedPipeline:
         """Tests each Keras stage on its own task: one row a stage, a column for each of its measures.
 
         Each stage gets what the stages before it give, so that a weak one shows where it stands.
+
+        Raises:
+            CallOrderError: a stage is not trained.
+            InvalidValueError: a stage learned from y, and there is none.
         """
         import pandas as pd
 
@@ -245,14 +257,12 @@ class StagedPipeline:
 
     def _train(self, runs: Stages, place: int, x: np.ndarray, y: Nested, seed: int) -> None:
         stage = self.stages[place]
-        where = f"stage {stage.name!r}"
         if stage.is_keras:
             wanted = stage.model.inputs[0].shape
             if len(wanted) != x.ndim or any(b not in (None, a) for a, b in zip(x.shape[1:], wanted[1:])):
-                raise ShapeError(where, f"inputs of shape {wanted}".replace("None", "N", 1), f"{x.shape}")
+                expected = f"inputs of shape {wanted}".replace("None", "N", 1)
+                raise ShapeError(f"stage {stage.name!r}", expected, f"{x.shape}")
         targets = stage.targets(x, y)
-        if targets is None and stage.is_keras:
-            raise InvalidValueError(where, "targets y", "None", "Give y, or let it learn target='input'.")
         if stage.trained:  # once more: until it is done, it and what was learned from its outputs are worth nothing
             for outdated in self.stages[place:]:
                 outdated.trained = False

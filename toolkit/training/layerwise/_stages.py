@@ -65,7 +65,7 @@ class Stages:
         self.folder = None if checkpoint is None else Folder(checkpoint, self.plan, resume=resume, where=where)
         self.history = LayerwiseHistory()
         self.measured, self.kept = measured, kept
-        self.shown = Shown(self._epochs(len(self.plan)), verbose)
+        self.shown = Shown(self._epochs(len(self.plan)) or 1, verbose)
 
     def __enter__(self) -> Stages:
         return self
@@ -246,11 +246,17 @@ class Shown:
     def advance(self, status: str) -> None:
         """After one step; ``status`` says what is under way."""
         self.done += 1
+        self.say(status)
+
+    def say(self, status: str) -> None:
+        """What is under way, inside of a step."""
         now = time.perf_counter()
         if now - self._drawn >= self._REFRESH:
             self._drawn = now
-            left = _duration((now - self._began) / self.done * max(0, self.total - self.done))
-            self._show(f"{status}  {left} left", now)
+            if self.done:
+                left = _duration((now - self._began) / self.done * max(0, self.total - self.done))
+                status = f"{status}  {left} left"
+            self._show(status, now)
 
     def line(self, text: str) -> None:
         """After a part."""

@@ -36,7 +36,7 @@ def compare(
     units: Annotated[int, typer.Option(min=1, help="Of each hidden layer.")] = 64,
     depth: Annotated[int, typer.Option(min=1, help="Hidden layers.")] = 4,
     activation: Annotated[str, typer.Option(help="By its Keras name.")] = "relu",
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam, above 0.")] = 1e-3,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples a step.")] = 32,
     labels: Annotated[
         str | None, typer.Option(metavar="N,N", help="Also with so few labelled samples of each class.")

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from toolkit import training
-from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError
+from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training import layerwise
-from toolkit.training.layerwise._compare import _Condition, _Settings, _task
+from toolkit.training.layerwise import _compare
+from toolkit.training.layerwise._compare import _Settings, _task
+from toolkit.training.layerwise._given import Condition
 from toolkit.training.layerwise._methods import METHODS
 
 
@@ -65,6 +67,57 @@ def test_runs_do_not_depend_on_those_before(build, data):
         np.testing.assert_allclose(run["gradients"], twin["gradients"], rtol=1e-6)
 
 
+def test_other_dtypes_give_what_floats_give(build, data):
+    (x, y), (x_test, y_test) = data
+    whole = [(10 * a).astype(int) for a in (x, x_test)]
+    options = {"seeds": 1, "epochs": 1, "batch_size": 36, "methods": ["end-to-end", "stacked autoencoders"]}
+
+    def runs(kind):
+        found = layerwise.compare(
+            lambda seed: build(seed, depth=1), tuple(zip([a.astype(kind) for a in whole], (y, y_test))), **options
+        )
+        return [(run["accuracy"], run["gradients"], run["probes"]) for run in found.runs]
+
+    assert runs("int64") == runs("float64") == runs("float32")
+
+
+def test_one_linear_output_tells_classes_apart_at_0():
+    """h = 1 + x and 0.3 h − 0.3: the output is above 0 where x is, and never above 0.5."""
+    x = np.linspace(-1, 1, 40, dtype="float32")[:, None]
+    y = (x[:, 0] > 0).astype(int)
+
+    def build(seed):
+        layers = [keras.layers.Dense(1, name="h"), keras.layers.Dense(1, name="o")]
+        model = keras.Sequential([keras.Input((1,)), *layers])
+        model.set_weights([np.ones((1, 1)), np.ones(1), np.full((1, 1), 0.3), np.full(1, -0.3)])
+        loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        model.compile(keras.optimizers.SGD(1e-6), loss, run_eagerly=True)
+        return model
+
+    options = {"seeds": 1, "epochs": 1, "methods": ["end-to-end"], "probes": False}
+    found = layerwise.compare(build, ((x, y), (x, y)), **options)
+    assert found.runs[0]["accuracy"] == 1
+    with pytest.raises(
+        ShapeError, match=r"one output for each class, received outputs of shape \(None, 1\), classes up"
+    ):
+        layerwise.compare(build, ((x, y), (x, 2 * y)), **options)
+
+
+def test_probes_see_all_classes_of_sorted_data(build, monkeypatch):
+    """The first 500 of 1200 samples hold two of three classes."""
+    y, seen = np.repeat([0, 1, 2], 400), []
+    x = np.eye(6, dtype="float32")[y]
+
+    def probe(h, labels, *test):
+        seen.append(np.bincount(labels).tolist())
+        return training.linear_probe(h, labels, *test)
+
+    monkeypatch.setattr(_compare, "linear_probe", probe)
+    options = {"seeds": 2, "epochs": 1, "batch_size": 400, "methods": ["end-to-end", "greedy"]}
+    layerwise.compare(lambda seed: build(seed, depth=1), ((x, y), (x[::40], y[::40])), **options)
+    assert seen == [[166, 166, 166]] * 4
+
+
 def test_budget_of_steps(build, data):
     options = {"budget": "steps", "batch_size": 36, "methods": ["greedy", "greedy + fine-tuning"], "probes": False}
     found = layerwise.compare(build, data, seeds=1, epochs=8, **options)
@@ -90,13 +143,13 @@ def test_series(build, data, x, y):
 
 def test_few_and_wrong_labels_match_hand_example(x, y):
     settings = _Settings(10, 16, "updates", 1.0, 0.0, False)
-    task = _task(_Condition("labels", 2), 0, x, y, settings)
+    task = _task(Condition("labels", 2), 0, x, y, settings)
     rows, first = np.unique(task.x, axis=0, return_index=True)
     assert len(rows) == 6
     assert np.bincount(task.y[first]).tolist() == [2, 2, 2]
     assert len(task.x) == len(task.unlabelled) == 48, "repeated, so that an epoch has as many steps"
-    np.testing.assert_array_equal(_task(_Condition("labels", 2), 0, x, y, settings).x, task.x)
-    task = _task(_Condition("noise", 0.25), 0, x, y, settings)
+    np.testing.assert_array_equal(_task(Condition("labels", 2), 0, x, y, settings).x, task.x)
+    task = _task(Condition("noise", 0.25), 0, x, y, settings)
     assert (task.y != y).sum() == 12
     assert task.y.max() <= 2
 
@@ -172,6 +225,73 @@ def test_csv_holds_all_that_was_found(build, data, tmp_path):
             layerwise.Comparison.from_csv(tmp_path / name)
 
 
+def test_a_damaged_run_errors(build, data, tmp_path):
+    options = {"seeds": 1, "epochs": 1, "methods": ["end-to-end"], "probes": False, "folder": tmp_path}
+    layerwise.compare(build, data, **options)
+    for content in ("{}", "[1]", "{"):
+        (tmp_path / "end-to-end-0.json").write_text(content)
+        with pytest.raises(DataError, match=r"a file that this toolkit wrote, received .*end-to-end-0\.json"):
+            layerwise.compare(build, data, **options)
+
+
+def test_shares_that_differ_by_little_have_files_of_their_own(build, data, tmp_path):
+    options = {"seeds": 1, "epochs": 1, "methods": ["end-to-end"], "probes": False, "noise": [1 / 3, 0.3333333]}
+    layerwise.compare(build, data, folder=tmp_path, **options)
+    assert len(list(tmp_path.glob("noise-*.json"))) == 2
+
+
+def test_what_a_method_cannot_train_errors_before_any_does(build, y, monkeypatch):
+    def trained(place, task):
+        raise AssertionError("it has begun")
+
+    for name in METHODS:
+        monkeypatch.setitem(METHODS, name, trained)
+    images = np.zeros((48, 6, 6, 1), "float32")
+
+    def convolution(seed):
+        body = [keras.layers.Conv2D(2, 3, name="conv"), keras.layers.Flatten()]
+        model = keras.Sequential([keras.Input((6, 6, 1)), *body, keras.layers.Dense(3, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    def tokens(seed):
+        body = [keras.layers.Embedding(9, 4, name="embedding"), keras.layers.GlobalAveragePooling1D()]
+        model = keras.Sequential([keras.Input((6,)), *body, keras.layers.Dense(3, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    with pytest.raises(
+        UnsupportedError, match=r"for forward-forward .* 'conv' \(Conv2D\)\. Leave 'forward-forward' out"
+    ):
+        layerwise.compare(convolution, ((images, y), (images, y)))
+    with pytest.raises(UnsupportedError, match=r"for stacked autoencoders .* 'embedding' .* Leave 'stacked auto"):
+        layerwise.compare(tokens, ((images[..., 0, 0].astype(int), y), (images[..., 0, 0].astype(int), y)))
+    x = images[..., 0, 0]
+    for option in ({"corruption": 2}, {"threshold": "a"}):
+        with pytest.raises(InvalidValueError, match=next(iter(option))):
+            layerwise.compare(build, ((x, y), (x, y)), **option)
+    with pytest.raises(ShapeError, match=r"inputs of shape \(N, 6\), received \(48, 5\)"):
+        layerwise.compare(build, ((x, y), (x[:, :5], y)))
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"seeds": [3, 3]}, r"seeds as a positive integer, or a list of integers from 0, each once, received \[3, 3\]"),
+        ({"seeds": [-1]}, "integers from 0"),
+        ({"seeds": 0}, "seeds as a positive integer"),
+        ({"labels": (1, 1)}, r"labels as positive integers, a list with each once, received \(1, 1\)"),
+        ({"labels": 5}, "labels as positive integers, a list"),
+        ({"labels": ("a",)}, "labels as positive integers, a list"),
+        ({"depths": [2, 2]}, "depths as positive integers, a list"),
+        ({"noise": [0.5, 0.5]}, r"noise as shares in \(0, 1\), a list with each once"),
+    ],
+)
+def test_options_that_repeat_or_mean_nothing_error(option, told, build, data):
+    with pytest.raises(InvalidValueError, match=told):
+        layerwise.compare(build, data, **option)
+
+
 def test_errors(build, data, x, y):
     with pytest.raises(InvalidValueError, match="methods among end-to-end, greedy"):
         layerwise.compare(build, data, methods=["backprop"])
@@ -187,6 +307,11 @@ def test_errors(build, data, x, y):
         layerwise.compare(build, x)
     with pytest.raises(ShapeError, match="one output for each class"):
         layerwise.compare(build, ((x, y + 1), (x, y + 1)))
+
+    with pytest.raises(InvalidValueError, match="two classes or more, received class 1 alone"):
+        layerwise.compare(build, ((x, 0 * y + 1), (x, y)), noise=[0.5])
+    with pytest.raises(InvalidValueError, match="training inputs as numbers"):
+        layerwise.compare(build, ((x.astype(str), y), (x, y)))
 
     def uncompiled(seed):
         return keras.Sequential([keras.Input((6,)), keras.layers.Dense(4), keras.layers.Dense(3)])

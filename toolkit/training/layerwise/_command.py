@@ -35,7 +35,18 @@ def load_images(name: str) -> Dataset:
 
 
 def builder(dataset: Dataset, units: int, depth: int, activation: str, learning_rate: float) -> Callable:
-    """``build(seed, depth)`` for ``compare``: equal dense layers and a softmax over the classes."""
+    """``build(seed, depth)`` for ``compare``: equal dense layers and a softmax over the classes.
+
+    Raises:
+        InvalidValueError: there is no such activation, or the learning rate is not above 0.
+    """
+    try:
+        keras.activations.get(activation)
+    except ValueError as error:
+        expected = "a Keras activation such as relu, tanh or sigmoid"
+        raise InvalidValueError("toolkit compare --activation", expected, repr(activation)) from error
+    if not 0 < learning_rate < np.inf:
+        raise InvalidValueError("toolkit compare --learning-rate", "a number above 0", repr(learning_rate))
     inputs, classes = dataset.x_train.shape[1], len(dataset.classes)
     start = "he_uniform" if activation == "relu" else "glorot_uniform"
 

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
-import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
 
-from toolkit.argument_checks import is_integer
-from toolkit.atomic_write import atomic_write
-from toolkit.errors import CallOrderError, DataError, InvalidValueError, ShapeError, UnsupportedError
-from toolkit.training._checkpoint import _differences
-from toolkit.training._fingerprint import fingerprint
+from toolkit.argument_checks import check_share
+from toolkit.errors import InvalidValueError
 from toolkit.training._linear_probe import draw_labelled, linear_probe
 from toolkit.training.layerwise._comparison import Comparison
-from toolkit.training.layerwise._methods import METHODS, Task, Workplace, chosen_methods, first_gradients
+from toolkit.training.layerwise._forward_forward import require_threshold
+from toolkit.training.layerwise._given import (
+    WHERE,
+    Condition,
+    arrays_of,
+    as_taken_by,
+    checked_network,
+    conditions_of,
+    is_count,
+    seeds_of,
+)
+from toolkit.training.layerwise._methods import (
+    METHODS,
+    Task,
+    Workplace,
+    chosen_methods,
+    first_gradients,
+    require_trainable,
+)
+from toolkit.training.layerwise._runs import Runs, comparison_of
 from toolkit.training.layerwise._stages import Shown
 
-_WHERE = "layerwise.compare"
 _PROBE_SAMPLES = 500
-
-
-@dataclass(frozen=True)
-class _Condition:
-    """Under what a run takes place: everything as given, or one thing changed."""
-
-    series: str = ""  # "", "labels", "depth" or "noise"
-    value: float = 0
-
-    @property
-    def depth(self) -> int | None:
-        return int(self.value) if self.series == "depth" else None
-
-    @property
-    def build_options(self) -> dict[str, int]:
-        return {} if self.depth is None else {"depth": self.depth}
 
 
 @dataclass(frozen=True)
@@ -104,8 +100,8 @@ def compare(
         labels: also with so few labelled samples of each class; the rest of the samples is left to the autoencoders.
         depths: also with networks of these depths.
         noise: also with these shares of the training labels replaced by another class.
-        probes: whether to train a linear classifier on each block's outputs in the plain runs (on up to 500 training
-            samples).
+        probes: whether to train a linear classifier on each block's outputs in the plain runs, on up to 500 training
+            samples, the same number of each class.
         threshold: of forward-forward.
         corruption: of the autoencoders.
         folder: keeps each run's figures; the same call after a kill goes on behind the last finished run.
@@ -117,27 +113,29 @@ def compare(
     Raises:
         InvalidValueError: an option is out of range, or ``folder`` holds another comparison.
         ShapeError: the data does not fit the network.
-        UnsupportedError: the network is no Sequential classifier, or a method cannot train it.
+        UnsupportedError: the network is no Sequential classifier, or a method cannot train it; before any does.
         CallOrderError: ``build`` returns a model that is not compiled.
     """
-    names = chosen_methods(_WHERE, methods)
-    numbers = _seeds(seeds)
+    names, numbers = chosen_methods(WHERE, methods), seeds_of(seeds)
     if budget not in ("updates", "steps"):
-        raise InvalidValueError(_WHERE, 'budget as "updates" or "steps"', repr(budget))
+        raise InvalidValueError(WHERE, 'budget as "updates" or "steps"', repr(budget))
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not is_integer(value) or value < 1:
-            raise InvalidValueError(_WHERE, f"{name} as a positive integer", repr(value))
-    x, y, x_test, y_test = _arrays(data)
-    conditions = [_Condition(), *(_Condition("labels", n) for n in labels)]
-    conditions += [_Condition("depth", n) for n in depths] + [_Condition("noise", share) for share in noise]
-    _check_conditions(conditions, y)
+        if not is_count(value):
+            raise InvalidValueError(WHERE, f"{name} as a positive integer", repr(value))
+    require_threshold(WHERE, threshold)
+    check_share(WHERE, "corruption", corruption)
+    x, y, x_test, y_test = arrays = arrays_of(data)
+    conditions = conditions_of(labels, depths, noise, y)
     settings = _Settings(int(epochs), int(batch_size), budget, threshold, corruption, probes)
 
-    def made(seed: int, condition: _Condition) -> keras.Sequential:
-        return _checked(build(seed, **condition.build_options), x, y)
+    def made(seed: int, condition: Condition) -> keras.Sequential:
+        return checked_network(build(seed, **condition.build_options), arrays)
 
-    first = made(numbers[0], _Condition())
-    store = _Runs(folder, lambda: _fingerprint(first, settings, (x, y, x_test, y_test)))
+    first = made(numbers[0], Condition())
+    for network in (first, *(made(numbers[0], condition) for condition in conditions if condition.depth)):
+        require_trainable(WHERE, names, network)
+    x, x_test = as_taken_by(first, x), as_taken_by(first, x_test)
+    store = Runs(folder, lambda: comparison_of(first, asdict(settings), (x, y, x_test, y_test)))
     plan = [(condition, seed, name) for condition in conditions for name in names for seed in numbers]
     shown, places, runs = Shown(len(plan), verbose), {}, []
     stored = {at: run for at in plan if (run := store.load(*at)) is not None}
@@ -148,13 +146,13 @@ def compare(
             starts[seed, condition.depth] = made(seed, condition)
     try:
         for condition, seed, name in plan:
-            title = f"{name}, seed {seed}{_told(condition)}"
+            title = ", ".join(filter(None, (name, f"seed {seed}", str(condition))))
             run = stored.get((condition, seed, name))
             if run is None:
                 at, start = (name, condition.depth), starts[seed, condition.depth]
                 if at not in places:
-                    places[at] = Workplace(made(seed, condition), _WHERE)
-                task = _task(condition, seed, x, y, settings)
+                    places[at] = Workplace(made(seed, condition), WHERE)
+                task = _telling(_task(condition, seed, x, y, settings), title, shown)
                 probed = probes and not condition.series
                 run = _run(name, places[at], start, task, (x_test, y_test), probed)
                 run |= {"method": name, "seed": int(seed), "series": condition.series, "value": float(condition.value)}
@@ -189,14 +187,15 @@ def _run(name: str, place: Workplace, start: keras.Sequential, task: Task, test:
         "probes": [],
     }
     if probed:
-        rows = slice(0, _PROBE_SAMPLES)
+        classes = np.unique(task.y)
+        rows = draw_labelled(task.y, max(1, _PROBE_SAMPLES // len(classes)), 0)  # the same for all methods and seeds
         seen, unseen = trained.features(task.x[rows]), trained.features(test[0])
         pairs = zip(seen, unseen, strict=True)
         run["probes"] = [float(linear_probe(h, task.y[rows], t, test[1]).mean[0]) for h, t in pairs]
     return run
 
 
-def _task(condition: _Condition, seed: int, x: np.ndarray, y: np.ndarray, settings: _Settings) -> Task:
+def _task(condition: Condition, seed: int, x: np.ndarray, y: np.ndarray, settings: _Settings) -> Task:
     labelled = np.arange(len(x))
     if condition.series == "labels":
         labelled = draw_labelled(y, int(condition.value), [seed, 1])
@@ -220,131 +219,9 @@ def _task(condition: _Condition, seed: int, x: np.ndarray, y: np.ndarray, settin
     )
 
 
-def _told(condition: _Condition) -> str:
-    told = {"labels": "{:.0f} labels a class", "depth": "depth {:.0f}", "noise": "{:.0%} wrong labels"}
-    return f", {told[condition.series].format(condition.value)}" if condition.series else ""
-
-
-# ---------------------------------------------------------------------- on disk
-
-
-class _Runs:
-    """The finished runs of a comparison: one small file each, and one that says what they belong to."""
-
-    def __init__(self, folder: str | os.PathLike[str] | None, of: Callable[[], dict[str, Any]]) -> None:
-        self.folder = None if folder is None else Path(folder).expanduser()
-        if self.folder is None:
-            return
-        of, about = json.loads(json.dumps(of())), self.folder / "comparison.json"
-        saved = self._read(about) if about.exists() else None
-        if saved is None:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DataError(_WHERE, "a folder that can be written to", f"{self.folder}: {error}") from error
-            self._write(about, of)
-        elif differences := list(_differences(saved, of)):
-            raise InvalidValueError(
-                _WHERE,
-                f"the comparison that {self.folder} belongs to",
-                f"another one: {'; '.join(differences[:3])}",
-                "Give each comparison a folder of its own.",
-            )
-
-    def load(self, condition: _Condition, seed: int, name: str) -> dict[str, Any] | None:
-        path = self._path(condition, seed, name)
-        return self._read(path) if path is not None and path.exists() else None
-
-    def save(self, condition: _Condition, seed: int, name: str, run: dict[str, Any]) -> None:
-        path = self._path(condition, seed, name)
-        if path is not None:
-            self._write(path, run)
-
-    def _path(self, condition: _Condition, seed: int, name: str) -> Path | None:
-        if self.folder is None:
-            return None
-        at = f"{condition.series}-{condition.value:g}-" if condition.series else ""
-        return self.folder / f"{at}{name.replace(' + ', '-and-').replace(' ', '-')}-{seed}.json"
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            expected = "a file that this toolkit wrote"
-            raise DataError(_WHERE, expected, f"{path}, which cannot be read ({error})", "Delete it.") from error
-
-    def _write(self, path: Path, content: dict[str, Any]) -> None:
-        with atomic_write(path, _WHERE) as file:
-            file.write(json.dumps(content, indent=1).encode())
-
-
-def _fingerprint(model: keras.Model, settings: _Settings, arrays: tuple) -> dict[str, Any]:
-    model.evaluate(arrays[0][:1], arrays[1][:1], verbose=0)  # metrics have no names before
-    kinds = [f"{a.dtype} {a.shape}, checksum {zlib.crc32(np.ascontiguousarray(a).data):08x}" for a in arrays]
-    weights = b"".join(np.ascontiguousarray(w).tobytes() for w in model.get_weights())
-    return {
-        **fingerprint(model),
-        "learning rate": float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)),
-        "first weights": f"checksum {zlib.crc32(weights):08x}",
-        "data": dict(zip(("x_train", "y_train", "x_test", "y_test"), kinds)),
-        "settings": asdict(settings),
-    }
-
-
-# ---------------------------------------------------------------------- what was given
-
-
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    numbers = list(range(seeds)) if is_integer(seeds) else seeds
-    if not isinstance(numbers, Sequence) or not numbers or not all(isinstance(n, int | np.integer) for n in numbers):
-        raise InvalidValueError(_WHERE, "seeds as a positive integer, or a list of seeds", repr(seeds))
-    return [int(n) for n in numbers]
-
-
-def _arrays(data: Any) -> tuple[np.ndarray, ...]:
-    if hasattr(data, "x_train"):
-        arrays = data.x_train, data.y_train, data.x_test, data.y_test
-    else:
-        try:
-            (x, y), (x_test, y_test) = data
-        except (TypeError, ValueError) as error:
-            expected = "data as a set of toolkit.data, or ((x_train, y_train), (x_test, y_test))"
-            raise InvalidValueError(_WHERE, expected, type(data).__name__) from error
-        arrays = x, y, x_test, y_test
-    x, y, x_test, y_test = (np.asarray(array) for array in arrays)
-    for part, inputs, classes in (("training", x, y), ("test", x_test, y_test)):
-        if classes.ndim != 1 or len(inputs) != len(classes) or not len(classes):
-            received = f"{inputs.shape} and {classes.shape}"
-            raise ShapeError(_WHERE, f"{part} data of N samples and N classes", received)
-        if classes.dtype.kind not in "iu" or classes.min() < 0:
-            raise InvalidValueError(_WHERE, f"{part} classes as integers from 0", f"{classes.dtype}")
-    return x, y, x_test, y_test
-
-
-def _check_conditions(conditions: list[_Condition], y: np.ndarray) -> None:
-    smallest = int(np.bincount(y)[np.unique(y)].min())
-    for condition in conditions:
-        value = condition.value
-        if condition.series == "noise" and not 0 < value < 1:
-            raise InvalidValueError(_WHERE, "noise as shares in (0, 1)", repr(value))
-        if condition.series in ("labels", "depth") and (value != int(value) or value < 1):
-            raise InvalidValueError(_WHERE, f"{condition.series} as positive integers", repr(value))
-        if condition.series == "labels" and value > smallest:
-            received = f"{value}, and the smallest class has {smallest} samples"
-            raise InvalidValueError(_WHERE, "labels up to the size of the smallest class", received)
-
-
-def _checked(model: Any, x: np.ndarray, y: np.ndarray) -> keras.Sequential:
-    if not isinstance(model, keras.Sequential) or not model.built:
-        raise UnsupportedError(_WHERE, "build to return a built keras.Sequential", type(model).__name__)
-    if not model.compiled:
-        raise CallOrderError(_WHERE, "a compiled model", "one without loss and optimiser", "Call compile in build.")
-    wanted = model.input_shape
-    if len(wanted) != x.ndim or any(b not in (None, a) for a, b in zip(x.shape[1:], wanted[1:])):
-        expected, remedy = f"inputs of shape {wanted}".replace("None", "N", 1), "data.load(name, flatten=True)?"
-        raise ShapeError(f"{_WHERE} of {model.name!r}", expected, f"{x.shape}", remedy)
-    outputs = model.output_shape
-    if len(outputs) != 2 or (outputs[1] > 1 and y.max() >= outputs[1]):
-        received = f"outputs of shape {outputs}, classes up to {y.max()}"
-        raise ShapeError(f"{_WHERE} of {model.name!r}", "one output for each class", received)
-    return model
+def _telling(task: Task, title: str, shown: Shown) -> Task:
+    """The same task, which says after each epoch how far it is."""
+    told = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: shown.say(f"{title}, epoch {epoch + 1}  loss {logs['loss']:.4f}")
+    )
+    return replace(task, fit_options=task.fit_options | {"callbacks": [told]})

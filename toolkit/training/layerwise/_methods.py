@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from toolkit.errors import InvalidValueError
-from toolkit.training.layerwise._autoencoders import pretrain
+from toolkit.errors import InvalidValueError, UnsupportedError
+from toolkit.training.layerwise._autoencoders import decoders_of, pretrain
 from toolkit.training.layerwise._blocks import Blocks, blocks_of
-from toolkit.training.layerwise._forward_forward import train_locally
+from toolkit.training.layerwise._forward_forward import dense_layers, train_locally
 from toolkit.training.layerwise._greedy import train_greedily
 from toolkit.training.layerwise._record import LayerwiseHistory
 from toolkit.training.layerwise._stages import Stages
@@ -103,7 +103,9 @@ class Workplace:
     def classes(self, x: np.ndarray) -> np.ndarray:
         """What the model says."""
         outputs = self.outputs(x)[-1]
-        return outputs.argmax(axis=-1) if outputs.shape[-1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+        if outputs.shape[-1] > 1:
+            return outputs.argmax(axis=-1)
+        return (outputs[:, 0] > (0 if getattr(self.model.loss, "from_logits", False) else 0.5)).astype(int)
 
 
 def _all_outputs(parts: Blocks) -> Callable[[tf.Tensor], list[tf.Tensor]]:
@@ -208,6 +210,21 @@ def chosen_methods(where: str, methods: Sequence[str] | None) -> list[str]:
     if isinstance(methods, str) or not methods or len(set(methods)) < len(methods) or set(methods) - set(METHODS):
         raise InvalidValueError(where, f"methods among {', '.join(METHODS)}, each once", repr(methods))
     return list(methods)
+
+
+def require_trainable(where: str, names: Sequence[str], model: keras.Sequential) -> None:
+    """Raises UnsupportedError where one of the methods cannot train such a network."""
+    hidden = blocks_of(model, where).hidden
+    for name, make in (
+        ("stacked autoencoders", lambda: decoders_of(hidden, {}, 0, where)),
+        ("forward-forward", lambda: dense_layers(model, where)),
+    ):
+        if name in names:
+            try:
+                make()
+            except UnsupportedError as error:
+                expected, remedy = f"for {name} {error.expected}", f"Leave {name!r} out of methods."
+                raise UnsupportedError(where, expected, error.received, remedy) from error
 
 
 def first_gradients(history: LayerwiseHistory, parts: Blocks) -> list[float]:

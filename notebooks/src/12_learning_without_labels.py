@@ -24,8 +24,8 @@
 #
 # ## 1 · The picture: images are cheap, labels are dear
 #
-# A camera takes a thousand images while a person labels ten. So let us act as if most labels were missing: the 4,000
-# training images stay, but only 1, 5, 20 or 100 of each digit may be used *with* their label.
+# A camera takes a thousand images while a person labels ten. So let us act as if most labels were missing: all training
+# images stay, but only 1, 5, 20 or 100 of each digit may be used *with* their label.
 #
 # How good is a representation $h$ of an image? We ask the simplest classifier, logistic regression on $h$ as it is. This
 # is called a **linear probe**. First with $h$ = the pixels; the labelled ones are drawn five times, since luck matters
@@ -48,26 +48,30 @@ import tensorflow as tf
 rng = np.random.default_rng(0)
 long = os.environ.get("TOOLKIT_PROFILE") == "full"  # more images and epochs
 
+plt.rcParams["figure.dpi"] = 72
+
 images = data.load("mnist" if long else "mnist5k")
 x, x_test = images.x_train, images.x_test
+print("images to learn from:", x.shape, " to test with:", x_test.shape)
+
+
+# %%
 PER_CLASS = (1, 5, 20, 100)
 
 
 def probe(h, h_test):
-    labels = images.y_train, images.y_test
-    return training.linear_probe(h, labels[0], h_test, labels[1], per_class=PER_CLASS, seeds=5)
+    return training.linear_probe(h, images.y_train, h_test, images.y_test, per_class=PER_CLASS, seeds=5)
 
 
-def table(worth):
-    rows = [["labels of each digit", *map(str, PER_CLASS)], [":--"] + ["--:"] * len(PER_CLASS)]
-    for name, result in worth.items():
-        figures = zip(result.mean, result.half_width, strict=True)
-        rows.append([name, *(f"{mean:.1%} ± {half:.1%}" for mean, half in figures)])
-    return Markdown("\n".join("| " + " | ".join(row) + " |" for row in rows))
+def table(rows):
+    lines = [" | ".join(["labels of each digit", *map(str, PER_CLASS)]), ":-- | --: | --: | --: | --:"]
+    for name, (means, halves) in rows.items():
+        lines.append(" | ".join([name, *(f"{m:.1%} ± {h:.1%}" for m, h in zip(means, halves, strict=True))]))
+    return Markdown("\n".join(lines))
 
 
 worth = {"pixels": probe(x, x_test)}
-display(table(worth))
+table({"pixels": (worth["pixels"].mean, worth["pixels"].half_width)})
 
 # %% [markdown]
 # Can the images *without* labels help? Then they must pose a task whose answer lies in themselves.
@@ -78,7 +82,7 @@ display(table(worth))
 # turns what is left into few numbers, and a decoder $g$ makes an image of them:
 #
 # $$ \tilde x = m \odot x, \qquad h = f(\tilde x)\;(N, M), \qquad r = g(h), \qquad
-# L = -\frac{1}{ND} \sum_{n,d} x_{nd} \ln r_{nd} + (1 - x_{nd}) \ln(1 - r_{nd}) $$
+# L = -\frac{1}{ND} \sum_{n,d} \bigl[\, x_{nd} \ln r_{nd} + (1 - x_{nd}) \ln(1 - r_{nd}) \,\bigr] $$
 #
 # It is the binary cross-entropy of lesson 03, with one trap: the target is the *clean* $x$. A network that may give back
 # what it got learns to copy.
@@ -86,8 +90,8 @@ display(table(worth))
 # %% alt="Three rows of digits: clean, with four of ten pixels black, and mended by the trained network"
 clean, spoiled, r = np.array([[1.0, 1.0]]), np.array([[0.0, 1.0]]), np.array([[0.8, 0.5]])
 loss = scratch.BinaryCrossentropy()
-print("by hand: −(ln 0.8 + ln 0.5)/2 =", -(np.log(0.8) + np.log(0.5)) / 2, " scratch:", loss.forward(clean, r))
-print(f"with the spoiled image as target, mending is punished: {loss.forward(spoiled, r):.3f}")
+print(f"by hand: −(ln 0.8 + ln 0.5)/2 = {-(np.log(0.8) + np.log(0.5)) / 2:.4f}, computed {loss.forward(clean, r):.4f}")
+print(f"with the spoiled image as target, mending is punished: {loss.forward(spoiled, r):.4f}")
 
 encoders = {"random": unlabelled.image_encoder(seed=0), "mending": unlabelled.image_encoder(seed=0)}
 autoencoder = unlabelled.DenoisingAutoencoder(
@@ -99,7 +103,6 @@ print("loss of the first and of the last epoch:", *(f"{history.history['loss'][k
 
 seen = autoencoder.corrupt(x_test[:10])
 plots.sample_grid([x_test[:10], seen, autoencoder(seen)], rows=["clean x", "spoiled x̃", "mended r"])
-plt.gcf().set_dpi(60)
 plt.show()
 
 # %% [markdown]
@@ -113,8 +116,7 @@ plt.show()
 
 # %% alt="Three rows of digits: images, and below each two random views of it"
 view = unlabelled.RandomView(shift=0.15, zoom=0.3, rotation=15, noise=0.1, seed=0)
-plots.sample_grid([x[:10], view(x[:10]), view(x[:10])], rows=["image", "a view", "another"])
-plt.gcf().set_dpi(60)
+plots.sample_grid([x[:8], view(x[:8]), view(x[:8])], rows=["image", "a view", "another"])
 plt.show()
 
 # %% [markdown]
@@ -141,9 +143,9 @@ def nt_xent(z, tau):
 
 
 z = np.array([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 3.0]])
-print("by hand:", np.log(1 + 2 / np.e), "  computed:", nt_xent(z, 1.0)[0])
+print(f"by hand: ln(1 + 2/e) = {np.log(1 + 2 / np.e):.6f}, computed {nt_xent(z, 1.0)[0]:.6f}")
 z = rng.standard_normal((200, 64))
-print("guessing among 199: ln 199 =", np.log(199).round(3), "  random z:", nt_xent(z, 0.5)[0].round(3))
+print(f"guessing among 199: ln 199 = {np.log(199):.3f}, random z: {nt_xent(z, 0.5)[0]:.3f}")
 
 # %% [markdown]
 # **Backward.** With $P$ the softmax and $Y$ the one-hot partners, it is lesson 02 again. Every $u_i$ stands on both sides
@@ -151,6 +153,9 @@ print("guessing among 199: ln 199 =", np.log(199).round(3), "  random z:", nt_xe
 #
 # $$ dS = \frac{P - Y}{2N}, \qquad dU = \frac{1}{\tau}(dS + dS^\top)\,U, \qquad
 # dz_i = \frac{du_i - (u_i^\top du_i)\,u_i}{\lVert z_i \rVert} $$
+#
+# The cell after that trains an encoder with this loss: of the same architecture as the one that mended, from the same
+# initial weights.
 
 
 # %%
@@ -171,10 +176,6 @@ gap = abs(nt_xent(z.numpy(), 0.2)[0] - loss.numpy())
 print(f"NumPy − TensorFlow: loss {gap:.0e}, dz {abs(dz - keras_dz).max():.0e}")
 assert abs(dz - keras_dz).max() < 1e-10
 
-# %% [markdown]
-# The encoder has the same architecture and the same initial weights as the one that mended. After training the head is
-# thrown away: it may forget what the views differ in, and the features $h$ need not.
-
 # %% alt="The contrastive loss falls over the epochs, far below that of guessing"
 encoders["contrast"] = unlabelled.image_encoder(seed=0)
 simclr = unlabelled.SimCLR(encoders["contrast"], unlabelled.projection_head(seed=0), view, temperature=0.2)
@@ -182,41 +183,43 @@ simclr.compile(keras.optimizers.Adam(0.002))
 history = training.fit(simclr, x, epochs=30 if long else 11, batch_size=256, verbose=False)
 ax = plots.curves({"NT-Xent": history.history["loss"]}, title="256 images, 512 views: who belongs to whom?")
 ax.axhline(np.log(511), color="grey", ls=":", label="guessing: ln 511")
-ax.legend()
+ax.legend(loc="right")
 ax.figure.set_size_inches(6, 2.6)
 plt.show()
 
 # %% [markdown]
 # ## 4 · What was it worth?
 #
-# The same probe, with the same labels, on pixels and on the features of three encoders: untrained, mending, contrast. None
-# of the encoders has seen a label.
+# The head is thrown away: it may forget what the views differ in, and the features $h$ need not. Now the same probe, with
+# the same labels, on pixels and on the features of three encoders: untrained, mending, contrast. None has seen a label.
+#
+# Each row comes with a 95 % interval over the five draws of labelled images. But the draws are the *same* for every row,
+# and a lucky one helps all of them. So a difference is computed draw by draw, as in lesson 10, before its interval is
+# taken. That is the last row.
 
-# %% alt="Linear-probe accuracy against labels of each class: contrast is highest, then mending, pixels, random"
+# %% alt="Linear-probe accuracy against labels of each class: from 5 on, contrast, mending, pixels, random from the top"
 for name, encoder in encoders.items():
     h, h_test = (encoder.predict(part, batch_size=500, verbose=0) for part in (x, x_test))
     worth[name] = probe(h, h_test)
 
-_, ax = plt.subplots(figsize=(6.4, 3.4), layout="constrained", dpi=80)
+_, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
 for (name, result), line in zip(worth.items(), ("s:", "x-.", "^--", "o-"), strict=True):
-    ax.errorbar(result.per_class, 100 * result.mean, 100 * result.half_width, fmt=line, capsize=3, label=name)
-ax.set(
-    xscale="log",
-    ylim=(0, 100),
-    xlabel="labels of each class",
-    ylabel="test accuracy in %",
-    title="linear probe, 95 % intervals",
-)
+    ax.errorbar(PER_CLASS, 100 * result.mean, 100 * result.half_width, fmt=line, capsize=3, label=name)
+ax.set(xscale="log", ylim=(0, 100), xlabel="labels of each class", ylabel="linear probe: test accuracy in %")
 ax.set_xticks(PER_CLASS, PER_CLASS)
 ax.grid(alpha=0.3)
 ax.legend()
 plt.show()
-display(table(worth))
+rows = {name: (result.mean, result.half_width) for name, result in worth.items()}
+table(rows | {"**contrast − pixels, paired**": worth["contrast"].difference(worth["pixels"])})
 
 # %% [markdown]
-# **What to see:** read a row of figures with its intervals before you draw a conclusion. Where do the intervals of
-# contrast and pixels part? What do random features, which nobody has trained, lose against pixels? The views are prior
-# knowledge in disguise: we told the network that a turned digit is the same digit.
+# **What to see:** read the last row, and ask of each figure whether its interval leaves out 0. From five labels of each
+# digit on it does by far: the same labels are worth more on the features of contrast, and the lead shrinks as labels get
+# more. With one label the rows by themselves swing most; look at how the paired interval compares with those of its two
+# rows. Untrained features *lose* against pixels, so it is the training that helped. But it had help: the views are prior
+# knowledge in disguise, we told the network that a turned digit is the same digit. (Each encoder was trained once. What
+# another training would give is not in the intervals.)
 #
 # ## 5 · Two networks against each other
 #
@@ -225,38 +228,47 @@ display(table(worth))
 #
 # $$ \min_G \max_D\; V(D, G) = \mathbb E_{x \sim p} \ln D(x) + \mathbb E_{x \sim q} \ln(1 - D(x)), $$
 #
-# with $p$ the density of the data and $q$ that of what $G$ makes. **The best D** for a fixed $G$: at each $x$ the term
-# $p \ln D + q \ln(1 - D)$ is largest where its derivative $p/D - q/(1 - D)$ is 0,
+# with $p$ the density of the data, $q$ that of what $G$ makes, and $\mathbb E$ the mean over samples of it. **The best D**
+# for a fixed $G$: at each $x$ the term $p \ln D + q \ln(1 - D)$ is largest where its derivative $p/D - q/(1 - D)$ is 0,
 #
-# $$ D^*(x) = \frac{p(x)}{p(x) + q(x)}, \qquad V(D^*, G) = 2\,\mathrm{JSD}(p, q) - \ln 4 . $$
+# $$ D^*(x) = \frac{p(x)}{p(x) + q(x)} . $$
 #
-# For the value, put $D^*$ in and compare with the mean $m = (p + q)/2$: $\ln \frac{p}{p + q} = \ln \frac{p}{m} - \ln 2$, and
-# the same for $q$; the two logarithms of ratios are the two halves of the Jensen-Shannon divergence.
+# **What is $V$ then?** How far apart $p$ and $q$ are is measured by the **Jensen-Shannon divergence**, which compares both
+# with their mean $m$ (for densities the sums are integrals). It is 0 only where $q = p$:
 #
-# So against the best $D$ the generator makes the Jensen-Shannon divergence small, which is 0 only where $q = p$, and there
-# $D^* = \tfrac12$ everywhere. By hand: $p = (\tfrac12, \tfrac12, 0)$, $q = (0, \tfrac12, \tfrac12)$ gives
-# $D^* = (1, \tfrac12, 0)$ and $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$.
+# $$ \mathrm{JSD}(p, q) = \frac12 \sum_x p \ln \frac pm + \frac12 \sum_x q \ln \frac qm, \qquad m = \frac{p + q}2 . $$
+#
+# Put $D^*$ into $V$: $\ln D^* = \ln \frac{p}{p + q} = \ln \frac pm - \ln 2$ and $\ln(1 - D^*) = \ln \frac qm - \ln 2$, so
+#
+# $$ V(D^*, G) = 2\,\mathrm{JSD}(p, q) - \ln 4 . $$
+#
+# Against the best $D$ the generator makes the divergence small; at its end $q = p$ and $D^* = \tfrac12$ everywhere. By hand:
+# $p = (\tfrac12, \tfrac12, 0)$, $q = (0, \tfrac12, \tfrac12)$ gives $D^* = (1, \tfrac12, 0)$ and
+# $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$. In the cell after that a network learns to tell apart samples of two bell
+# curves.
+
+# %%
+p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
+m = (p + q) / 2
+jsd = sum((a[a > 0] * np.log(a[a > 0] / m[a > 0])).sum() / 2 for a in (p, q))  # 0 ln 0 is 0
+print(f"D* = {p / (p + q)}, 2 JSD − ln 4 = {2 * jsd - np.log(4):.6f}, −ln 2 = {-np.log(2):.6f}")
 
 # %% alt="Left: two bell curves. Right: the trained discriminator follows D* = p/(p + q) where there are points"
-p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
-middle = (p + q) / 2
-jsd = sum((a[a > 0] * np.log(a[a > 0] / middle[a > 0])).sum() / 2 for a in (p, q))
-print("2 JSD − ln 4 =", 2 * jsd - np.log(4), "  −ln 2 =", -np.log(2))
-
 real, generated = rng.normal(0, 1, (5000, 1)), rng.normal(1.5, 0.6, (5000, 1))
 points, is_real = np.concatenate([real, generated]), np.repeat([1.0, 0.0], 5000)[:, None]
 D = unlabelled.dense_network(1, 1, hidden=(32,), seed=0)
 D.compile(keras.optimizers.Adam(0.01), keras.losses.BinaryCrossentropy(from_logits=True))
 training.fit(D, points, is_real, epochs=15, batch_size=100, verbose=False)
+
 grid = np.linspace(-3, 3.5, 200)[:, None]
-p, q = (np.exp(-(((grid - m) / s) ** 2) / 2) / s for m, s in ((0, 1), (1.5, 0.6)))
-_, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.6), layout="constrained", dpi=80)
+p, q = (np.exp(-(((grid - mean) / s) ** 2) / 2) / s for mean, s in ((0, 1), (1.5, 0.6)))
+_, (left, right) = plt.subplots(1, 2, figsize=(8, 2.4), layout="constrained")
 left.plot(grid, p, "-", grid, q, "--")
 left.legend(["data p", "generated q"])
+left.set(xlabel="x", ylabel="density, up to a factor")
 right.plot(grid, p / (p + q), "k-", lw=4, alpha=0.3)
 right.plot(grid, tf.sigmoid(D(grid)), "C1--")
 right.legend(["p/(p + q)", "a trained network"])
-left.set(xlabel="x", ylabel="density, up to a factor")
 right.set(xlabel="x", ylabel="D(x)")
 plt.show()
 print(f"of 10,000 points only {(points > 3).sum()} lie beyond x = 3: few to learn from, there it misses the formula")
@@ -276,7 +288,7 @@ print(f"of 10,000 points only {(points > 3).sum()} lie beyond x = 3: few to lear
 s = np.linspace(-8, 8, 81)[:, None]
 fakes = np.zeros_like(s)
 pairs = {"minimax": scratch.GeneratorLoss(saturating=True), "non-saturating": scratch.GeneratorLoss()}
-_, ax = plt.subplots(figsize=(6, 2.6), layout="constrained", dpi=80)
+_, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
 for (name, loss), line in zip(pairs.items(), ("--", "-"), strict=True):
     loss.forward(fakes, s)
     ours = loss.backward()
@@ -309,11 +321,12 @@ generator = unlabelled.image_generator((size, size, 1), latent=32, seed=0)
 discriminator = unlabelled.image_discriminator((size, size, 1), seed=0)
 gan = unlabelled.GAN(generator, discriminator, seed=0)
 gan.compile(keras.optimizers.Adam(0.002, beta_1=0.5), keras.optimizers.Adam(0.001, beta_1=0.5))
-record = unlabelled.SampleRecord(n=12, epochs=(0, 1, 3, 5, last))
+record = unlabelled.SampleRecord(n=10, epochs=(0, 1, 3, 5, last))
 run = training.fit(gan, digits, epochs=last, batch_size=64, callbacks=[record], verbose=False)
 plots.sample_grid(record.samples, rows=[f"epoch {k}" for k in record.times])
-plt.gcf().set_dpi(60)
 plt.show()
+right = run.history["discriminator_accuracy"]
+print(f"samples that D told right: in its best epoch {max(right):.0%}, in the last {right[-1]:.0%}; by guessing 50%")
 
 # %% alt="Above, six generated digits; below, for each pixel whether it should be lighter or darker to look real"
 from toolkit import xray
@@ -323,61 +336,66 @@ latent = np.random.default_rng(1).standard_normal((6, 32)).astype("float32")
 both(latent)  # which builds it
 t = xray.trace(both, latent, np.ones((6, 1)), loss=keras.losses.BinaryCrossentropy(from_logits=True))
 proof = t.verify()
-print(f"{len(proof.rows)} tensors are TensorFlow's, the worst to {proof.worst.error:.0e}")
+print(f"{len(proof.rows)} tensors compared with TensorFlow's, largest relative error {proof.worst.error:.0e}")
+
 border = next(step.tensors for step in t.steps if step.phase == "backward" and step.layer == "discriminator")
 made, dx = border["x"].value, border["dx"].value
-eta = 0.01 * np.linalg.norm(made) / np.linalg.norm(dx)
-after = float(unlabelled.generator_loss(discriminator(made - eta * dx)))
-print(
-    f"a small step along −∂L/∂x̂ changes L by {after - t.loss:+.3f}; predicted −η‖∂L/∂x̂‖² = {-eta * np.sum(dx**2):+.3f}"
-)
-_, axes = plt.subplots(2, 6, figsize=(8, 2.9), layout="constrained", dpi=60)
-for top, bottom, image, gradient in zip(*axes, made, dx, strict=True):
-    top.imshow(image, cmap="gray", vmin=0, vmax=1)
-    bottom.imshow(-gradient, cmap="RdBu_r", vmin=-np.abs(dx).max(), vmax=np.abs(dx).max())
-    top.set_axis_off()
-    bottom.set_axis_off()
-axes[0, 0].set_title("sample x̂", fontsize=9, loc="left")
-axes[1, 0].set_title("−∂L/∂x̂: red lighter, blue darker", fontsize=9, loc="left")
+eta = 0.001 * np.linalg.norm(made) / np.linalg.norm(dx)
+change = float(unlabelled.generator_loss(discriminator(made - eta * dx))) - t.loss
+print(f"a small step along −∂L/∂x̂ changes L by {change:+.4f}; predicted −η‖∂L/∂x̂‖² = {-eta * np.sum(dx**2):+.4f}")
+
+_, (top, bottom) = plt.subplots(2, figsize=(7, 2.7), layout="constrained")
+top.imshow(np.hstack(made), cmap="gray")
+bottom.imshow(-np.hstack(dx), cmap="RdBu_r", vmin=-np.abs(dx).max(), vmax=np.abs(dx).max())
+top.set(xticks=[], yticks=[], title="samples x̂")
+bottom.set(xticks=[], yticks=[], title="−∂L/∂x̂: red lighter, blue darker")
 plt.show()
 t.widget()
 
 # %% [markdown]
-# **What to see:** the advice differs from sample to sample and from pixel to pixel; nobody has a target image for $G$. The
-# loss falls by what the gradient foretells. From the border the gradient goes on through $G$ to its weights. The widget
-# shows gradients of $D$'s weights, too: in this turn they are thrown away.
+# **What to see:** blots first, then strokes, then digits. The advice of $D$ differs from sample to sample and from pixel to
+# pixel; nobody has a target image for $G$. The loss falls by what the gradient foretells. From the border the gradient goes
+# on through $G$ to its weights. The widget shows gradients of $D$'s weights, too: in this turn they are thrown away.
 #
-# No loss says how good they are: each network is measured against another that changes, too. So ask someone else. A
-# classifier that was trained *with* labels counts which digits are made, and the discriminator's accuracy says who is
-# ahead.
+# How good are the samples? No loss says it: each network is measured against another that changes, too, and how often $D$
+# tells right only says who is ahead. So ask someone else: a judge, a classifier trained *with* labels. First, may we
+# trust it? Then, which digits does it see, and how often?
 
-# %% alt="Left: accuracy of the discriminator over the epochs. Right: share of each digit among the samples"
+# %%
 from toolkit import models
 
 judge = models.image_classifier((size, size, 1), filters=(16, 32), dropout=0.3, seed=0)
 judge.compile(keras.optimizers.Adam(0.004), "sparse_categorical_crossentropy", metrics=["accuracy"])
 training.fit(judge, digits[:3500], images.y_train[:3500], epochs=5, batch_size=64, verbose=False)
-held_out = judge.predict(digits[3500:], verbose=0)
-made = judge.predict(gan.sample(1000), verbose=0)
-shares = np.bincount(made.argmax(axis=1), minlength=10) / 1000
-_, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.6), layout="constrained", dpi=80)
-plots.curves({"D told right": run.history["discriminator_accuracy"]}, measure="accuracy", ax=left)
-right.bar(np.arange(10), shares, tick_label=np.arange(10))
-right.set(xlabel="digit, says the judge", ylabel="share of 1,000 samples")
-plt.show()
-right_on = (held_out.argmax(axis=1) == images.y_train[3500:4000]).mean()
+real, made = (judge.predict(part, verbose=0) for part in (digits[3500:], gan.sample(1000)))
+right_on = (real.argmax(axis=1) == images.y_train[3500:4000]).mean()
 print(f"the judge is right on {right_on:.1%} of real digits that it has not seen")
-print(f"digits made by 1 % of the samples or more: {(shares >= 0.01).sum()} of 10")
-print(f"its mean confidence: real {held_out.max(axis=1).mean():.2f}, generated {made.max(axis=1).mean():.2f}")
+print(f"its mean confidence: real {real.max(axis=1).mean():.2f}, generated {made.max(axis=1).mean():.2f}")
+
+# %% alt="Share of each digit among the samples, with that among the real ones: some come too often, others hardly"
+shares = np.bincount(made.argmax(axis=1), minlength=10) / 1000
+true_shares = np.bincount(images.y_train[:4000], minlength=10) / 4000
+_, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+ax.bar(range(10), shares, tick_label=range(10), label="generated")
+ax.plot(range(10), true_shares, "k_", ms=20, mew=2, label="real")
+ax.set(xlabel="digit, says the judge", ylabel="share")
+ax.legend()
+plt.show()
+for word, k in (("rarest", shares.argmin()), ("most frequent", shares.argmax())):
+    print(f"{word}: {k}, {shares[k]:.1%} of the generated and {true_shares[k]:.1%} of the real digits")
 
 # %% [markdown]
-# **What to see:** blots first, then strokes, then digits. Compare the judge's confidence on real and on generated ones: a
-# part of what was made is no digit at all.
+# **What to see:** the judge is less sure of the generated ones: a part of what was made is no digit at all. And all ten
+# appear, but not as often as they should: $G$ makes some far too often, others too seldom and, after so short a training,
+# some hardly ever. That is a little mode collapse already.
 #
 # ## 8 · Three ways to fail
 #
-# **Vanishing gradient.** Let the generator stand still and train only the discriminator. How much gradient arrives at the
-# generator's weights?
+# Too little gradient, too little variety, no rest. The first two are here, the third, *oscillation*, is your experiment in
+# section 9.
+#
+# **Vanishing gradient.** Let the generator stand still, by an SGD of rate 0, and train only the discriminator. How much
+# gradient arrives at the generator's weights?
 
 # %% alt="Norm of the generator's gradient over steps of the discriminator: minimax falls by orders of magnitude"
 shape = (size, size, 1)
@@ -393,20 +411,35 @@ for _ in range(7):
     for values, loss in zip(norms.values(), losses, strict=True):
         values.append(float(tf.linalg.global_norm(tape.gradient(loss, [w.value for w in weights]))))
     training.fit(fresh, digits[:1280], batch_size=64, verbose=False)  # twenty steps of D
-ax = plots.curves(norms, log=True, xlabel="measured every twenty steps of D", ylabel="‖gradient at G‖")
-ax.figure.set_size_inches(6, 2.6)
+_, ax = plt.subplots(figsize=(6, 2.4), layout="constrained")
+for (name, values), line in zip(norms.items(), ("o--", "s-"), strict=True):
+    ax.semilogy(20 * np.arange(7), values, line, label=name)
+ax.set(xlabel="steps of D", ylabel="‖gradient at G‖")
+ax.legend()
 plt.show()
 print("D's accuracy at the end:", f"{fresh.history.history['discriminator_accuracy'][-1]:.1%}")
 
 # %% [markdown]
+# **What to see:** both losses start with about the same gradient. The better $D$ sees through the samples, the less is left of
+# that of $\ln(1 - D)$, in the end a small part of what it was, while that of $-\ln D$ grows many times over. It is the
+# figure of section 6, read from the middle to the left.
+#
 # **Mode collapse.** Nothing in $V$ asks *one batch* to be varied. Eight Gaussians on a circle show it exactly, because we
-# know all of them: how many of the eight does $G$ hit? Beside it a remedy, *packing*: $D$ judges several samples side by
-# side, all real or all generated, and sees when they are too much alike.
+# know all of them. We say that $G$ **hits** one if at least a fifth of what it should get, an eighth of the samples, lies
+# within $3\sigma$ of its centre. Below the plain GAN stands a remedy, *packing*: $D$ judges four samples side by side, all
+# real or all generated, and sees when they are too much alike.
 
 # %% alt="Generated points at four times for two GANs: the plain one sits on few of eight Gaussians"
 ring = unlabelled.GaussianRing(modes=8, radius=1.0, deviation=0.05)
 points = ring.draw(5120)
-_, axes = plt.subplots(2, 4, figsize=(8.5, 4.4), layout="constrained", dpi=60, sharex=True, sharey=True)
+
+
+def told(samples):
+    return f"{ring.modes_hit(samples)} of 8 hit, {ring.hits(samples).sum() / len(samples):.0%} near a centre"
+
+
+print("the data:", told(points))
+_, axes = plt.subplots(2, 4, figsize=(8, 4.2), layout="constrained", sharex=True, sharey=True)
 for row, pack in zip(axes, (1, 4), strict=True):
     G = unlabelled.dense_network(8, 2, hidden=(128, 128), seed=1)
     D = unlabelled.dense_network(2 * pack, 1, hidden=(128, 128), seed=2)
@@ -417,26 +450,21 @@ for row, pack in zip(axes, (1, 4), strict=True):
     for ax, samples, epoch in zip(row, record.samples, record.times, strict=True):
         ax.plot(*ring.centres.T, "k+")
         ax.plot(*samples[:200].T, ".", ms=2)
-        ax.set(
-            title=f"pack {pack}, epoch {epoch}: {ring.modes_hit(samples)} of 8",
-            aspect="equal",
-            xlim=(-1.8, 1.8),
-            ylim=(-1.8, 1.8),
-        )
-        ax.title.set_fontsize(9)
-    near = ring.hits(samples).sum() / len(samples)
-    print(f"pack {pack}: {ring.modes_hit(samples)} of 8 hit; {near:.0%} of the samples within 3σ of a centre")
+        ax.set(aspect="equal", xlim=(-1.8, 1.8), ylim=(-1.8, 1.8))
+        ax.set_title(f"pack {pack}, epoch {epoch}: {ring.modes_hit(samples)} of 8", fontsize=9)
+    print(f"pack {pack}:", told(samples))
 plt.show()
 
 # %% [markdown]
 # **What to see:** each Gaussian that $G$ leaves out costs it nothing as long as its samples look real. The packed pair
-# has found more of them, and its samples lie less exactly: each pack teaches $D$ only once. One run of each is no proof:
-# try other seeds.
+# leaves out fewer. But *8 of 8* means that none is left out, not that all is well: its samples lie round the whole circle,
+# and far fewer of them near a centre than of the data. In packs of four, $D$ sees four times fewer examples an epoch. Give
+# the packed pair 120 epochs, and other seeds to both: one run of each is no proof.
 #
 # ## 9 · Your experiment: oscillation
 #
-# The third way to fail. The smallest GAN there is. The data are all 0, the generator makes $\theta$, the discriminator's logit is $\psi x$. Then
-# only $V = \ln(1 - \sigma(\psi\theta))$ moves, and both step at once:
+# The third way to fail, shown by the smallest GAN there is. The data are all 0, the generator makes $\theta$, the
+# discriminator's logit is $\psi x$. Then only $V = \ln(1 - \sigma(\psi\theta))$ moves, and both step at once:
 #
 # $$ \theta \leftarrow \theta + \alpha D \psi, \qquad \psi \leftarrow \psi - \alpha D \theta, \qquad D = \sigma(\psi\theta) $$
 #
@@ -453,7 +481,7 @@ def experiment(alpha, gamma):
         D = 1 / (1 + np.exp(-psi * theta))
         path.append((theta + alpha * D * psi, psi - alpha * D * theta - alpha * gamma * psi))
     distance = np.linalg.norm(path, axis=1)
-    _, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained", dpi=80)
+    _, (left, right) = plt.subplots(1, 2, figsize=(7, 2.5), layout="constrained")
     left.plot(*np.transpose(path), lw=0.8)
     left.plot(0, 0, "k*")
     left.set(xlabel="θ (generator)", ylabel="ψ (discriminator)", aspect="equal")
@@ -520,57 +548,35 @@ def contrast_mended(z, tau):
 check("12.2", contrast_mended)
 
 # %% [markdown]
-# **12.3 · The best discriminator** for densities `p` of the data and `q` of the generator, at some points.
+# **12.3 · What the game is worth.** `p` and `q` $(K,)$ are the probabilities of $K$ values in the data and among what the
+# generator makes, none of them 0. Return $V(D^*, G)$, the value against the best discriminator.
 
 
 # %%
-def best_discriminator(p, q):
+def value_of_the_game(p, q):
     # BEGIN SOLUTION: return ...
-    return p / (p + q)
+    D = p / (p + q)
+    return (p * np.log(D) + q * np.log(1 - D)).sum()
     # END SOLUTION
 
 
-check("12.3", best_discriminator)
+check("12.3", value_of_the_game)
 
 # %% [markdown]
-# **12.4 · What arrives at the generator.** The gradient of $L = -\frac1M \sum_m \ln \sigma(s_m)$ in the logits `s` $(M,)$.
+# **12.4 · The generator's turn.** Noise `z` $(M, Z)$ becomes samples $\hat x = zW$ with `W` $(Z, D)$, and the discriminator
+# gives them the logits $s = \hat x \psi$ with `psi` $(D,)$. Take one step of gradient descent with `rate` on
+# $L = -\frac1M \sum_m \ln \sigma(s_m)$, and return `W` and `psi` as they are after it.
 
 
 # %%
-def generator_gradient(s):
-    # BEGIN SOLUTION: return ...
-    return -(1 - 1 / (1 + np.exp(-s))) / len(s)
-    # END SOLUTION
-
-
-check("12.4", generator_gradient)
-
-# %% [markdown]
-# **12.5 · Find the bug: a discriminator that helps its opponent.** The generator makes one sample, the vector `theta`; the
-# discriminator's logit is $s = \psi^\top\theta$. It is the generator's turn, one step of gradient descent on
-# $L = -\ln \sigma(s)$. Below, the gradient went to everything that the loss depends on. Return `theta` and `psi` after
-# the turn.
-
-
-# %%
-def everything_moves(theta, psi, rate):
-    ds = -(1 - 1 / (1 + np.exp(-psi @ theta)))
-    return theta - rate * ds * psi, psi - rate * ds * theta
-
-
-theta, psi = np.array([1.0]), np.array([-2.0])
-print("ψ = −2 knows the sample θ = 1 for a generated one. After the generator's turn it is", end=" ")
-print(everything_moves(theta, psi, 0.5)[1].round(2), "and knows less.")
-
-
-def generators_turn(theta, psi, rate):
+def generators_turn(W, psi, z, rate):
     # BEGIN SOLUTION: return ..., ...
-    ds = -(1 - 1 / (1 + np.exp(-psi @ theta)))
-    return theta - rate * ds * psi, psi
+    ds = -(1 - 1 / (1 + np.exp(-z @ W @ psi))) / len(z)
+    return W - rate * z.T @ np.outer(ds, psi), psi
     # END SOLUTION
 
 
-check("12.5", generators_turn)
+check("12.4", generators_turn)
 
 # %% [markdown]
 # ## Recap
@@ -578,15 +584,17 @@ check("12.5", generators_turn)
 # - Images pose tasks of their own: mend what was spoiled, find what belongs together. The target is the clean image; a row
 #   is not compared with itself.
 # - NT-Xent is a softmax cross-entropy over the batch; its backward pass is $P - Y$ and a projection.
-# - A linear probe says what features are worth, with intervals, against the labels used.
+# - A linear probe says what features are worth against the labels used. Differences are paired by draw.
 # - The best discriminator is $p/(p + q)$; against it, $G$ makes the Jensen-Shannon divergence small.
 # - GANs fail by vanishing gradients (so $-\ln D$), by mode collapse, and by going in circles. No loss says how good they
-#   are.
+#   are, and "all modes hit" does not either.
 #
 # **Read on.** Vincent et al.: *Extracting and composing robust features with denoising autoencoders*, 2008. Chen et al.:
 # *A simple framework for contrastive learning of visual representations*, arXiv:2002.05709 (2020). Goodfellow et al.:
-# *Generative adversarial nets*, arXiv:1406.2661 (2014). Radford, Metz, Chintala: *DCGAN*, arXiv:1511.06434 (2016).
-# Arjovsky, Bottou: *Towards principled methods for training GANs*, arXiv:1701.04862 (2017). Lin et al.: *PacGAN*,
-# arXiv:1712.04086 (2018). Mescheder et al.: *Which training methods for GANs do actually converge?*, arXiv:1801.04406.
+# *Generative adversarial nets*, arXiv:1406.2661 (2014). Radford, Metz, Chintala: *Unsupervised representation learning
+# with deep convolutional generative adversarial networks*, the DCGAN, arXiv:1511.06434 (2016). Arjovsky, Bottou: *Towards
+# principled methods for training generative adversarial networks*, arXiv:1701.04862 (2017). Lin et al.: *PacGAN: the power
+# of two samples in generative adversarial networks*, arXiv:1712.04086 (2018). Mescheder, Geiger, Nowozin: *Which training
+# methods for GANs do actually converge?*, arXiv:1801.04406 (2018).
 #
 # **Next:** lesson 13 asks of any model: is it any good?

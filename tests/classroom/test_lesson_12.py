@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial.distance import jensenshannon
+from scipy.special import rel_entr
 
 from toolkit import scratch
 from toolkit.classroom import exercises
@@ -37,22 +39,36 @@ def nt_xent_by_scratch(z, tau):
     return scratch.NTXent(tau).forward(np.tile(np.arange(len(z) // 2), 2), z)
 
 
-def best_by_searching(p, q):
+def value_by_searching(p, q):
+    """The best D among very many, at each x."""
     D = np.linspace(1e-5, 1 - 1e-5, 200_001)
-    return np.array([D[np.argmax(a * np.log(D) + b * np.log(1 - D))] for a, b in zip(p, q, strict=True)])
+    return sum((a * np.log(D) + b * np.log(1 - D)).max() for a, b in zip(p, q, strict=True))
 
 
-def gradient_by_scratch(s):
+def value_by_divergence(p, q):
+    m = (p + q) / 2
+    return rel_entr(p, m).sum() + rel_entr(q, m).sum() - 2 * np.log(2)
+
+
+def generators_loss(W, psi, z):
+    return np.log1p(np.exp(-z @ W @ psi)).mean()
+
+
+def turn_by_differences(W, psi, z, rate):
+    return W - rate * scratch.numerical_gradient(lambda W: generators_loss(W, psi, z), W), psi
+
+
+def turn_by_scratch(W, psi, z, rate):
     loss = scratch.GeneratorLoss()
-    loss.forward(np.zeros((len(s), 1)), s[:, None])
-    return loss.backward()[:, 0]
+    loss.forward(np.zeros((len(z), 1)), z @ W @ psi[:, None])
+    return [W - rate * z.T @ loss.backward() @ psi[None], psi]
 
 
-def turn_by_differences(theta, psi, rate):
-    def loss(theta):
-        return -np.log(sigmoid(psi @ theta))
-
-    return theta - rate * scratch.numerical_gradient(loss, theta), psi
+def turn_sample_by_sample(W, psi, z, rate):
+    after = W.copy()
+    for row in z:
+        after += rate / len(z) / (1 + np.exp(row @ W @ psi)) * row[:, None] * psi
+    return after, psi
 
 
 def unit_vector(v):
@@ -79,21 +95,15 @@ def contrast(
 RIGHT = [
     ("12.1", mending_with_loops),
     ("12.2", nt_xent_by_scratch),
-    ("12.3", best_by_searching),
-    ("12.3", lambda p, q: sigmoid(np.log(p) - np.log(q))),
-    ("12.4", gradient_by_scratch),
-    ("12.4", lambda s: -sigmoid(-s) / s.size),
-    ("12.5", turn_by_differences),
+    ("12.3", value_by_searching),
+    ("12.3", value_by_divergence),
+    ("12.4", turn_by_differences),
+    ("12.4", turn_by_scratch),
+    ("12.4", turn_sample_by_sample),
     ("12.2", contrast()),
     ("12.1", lambda x, m, W: np.linalg.norm(x - x * m @ W) ** 2 / x.size),
-    ("12.3", lambda p, q: 1 / (1 + q / p)),
-    ("12.5", lambda theta, psi, rate: [theta + rate * psi / (1 + np.exp(theta @ psi)), psi]),
+    ("12.3", lambda p, q: -p @ np.log1p(q / p) - q @ np.log1p(p / q)),
 ]
-
-
-def tape_over_everything(theta, psi, rate):
-    g = -(1 - sigmoid(psi @ theta))
-    return theta - rate * g * psi, psi - rate * g * theta
 
 
 def with_itself(z, tau):
@@ -103,25 +113,55 @@ def with_itself(z, tau):
     return -np.mean(np.log(np.r_[np.diag(e, n), np.diag(e, -n)] / e.sum(axis=1)))
 
 
-def discriminators_gradient(s):
-    """By the derivative of −ln(1 − D), the discriminator's loss for a generated sample."""
-    D = sigmoid(s)
-    return D * (1 - D) / (1 - D) / len(s)
+def value_with(best):
+    """V(D, G) value by value, with what is taken for the best D."""
+
+    def value(p, q):
+        total = 0.0
+        with np.errstate(invalid="ignore", divide="ignore"):  # the logarithm of 0, or of less
+            for a, b in zip(p, q, strict=True):
+                total += a * np.log(best(a, b)) + b * np.log(1 - best(a, b))
+        return total
+
+    return value
 
 
-def turn_of_the_other(theta, psi, rate):
-    return theta, psi - rate * scratch.numerical_gradient(lambda psi: -np.log(sigmoid(psi @ theta)), psi)
+def divergence(p, q):
+    return jensenshannon(p, q) ** 2
 
 
-def both_turns(theta, psi, rate):
-    return (
-        theta - rate * scratch.numerical_gradient(lambda theta: -np.log(sigmoid(psi @ theta)), theta),
-        psi - rate * scratch.numerical_gradient(lambda psi: -np.log(1 - sigmoid(psi @ theta)), psi),
-    )
+def turn(gradient=None, psi_moves_on=None, W_moves=True):
+    """The turn by the chain rule from the samples' D on; by differences where ψ moves, too."""
+
+    def step(W, psi, z, rate):
+        D = sigmoid(z @ W @ psi)
+        ds = np.array([gradient(d) for d in D]) / len(z) if gradient else (D - 1) / len(z)
+        after = W - rate * sum(np.outer(row, d * psi) for row, d in zip(z, ds, strict=True)) if W_moves else W.copy()
+        if psi_moves_on is None:
+            return after, psi.copy()
+        return after, psi - rate * scratch.numerical_gradient(lambda psi: psi_moves_on(W, psi, z), psi)
+
+    return step
 
 
-def turn_on_minimax(theta, psi, rate):
-    return theta - rate * scratch.numerical_gradient(lambda theta: np.log(1 - sigmoid(psi @ theta)), theta), psi
+def discriminators_loss(W, psi, z):
+    return -np.log(1 - sigmoid(z @ W @ psi)).mean()
+
+
+def turn_of_the_sum(W, psi, z, rate):
+    return W - rate * scratch.numerical_gradient(lambda W: len(z) * generators_loss(W, psi, z), W), psi
+
+
+def turn_of_the_mean_sample(W, psi, z, rate):
+    def loss(W):
+        return -np.log(sigmoid((z @ W).mean(axis=0) @ psi))
+
+    return W - rate * scratch.numerical_gradient(loss, W), psi
+
+
+def turn_past_the_discriminator(W, psi, z, rate):
+    ds = (sigmoid(z @ W @ psi) - 1) / len(z)
+    return W - rate * z.T @ ds[:, None], psi  # broadcast over the columns, and no error says so
 
 
 WRONG = [
@@ -144,31 +184,51 @@ WRONG = [
     ("12.2", contrast(together=sum), "summed instead of averaged"),
     ("12.2", lambda z, tau: nt_xent_by_scratch(z, tau) * len(z) / (len(z) // 2), "averaged over N"),
     ("12.2", lambda z, tau: 0 - nt_xent_by_scratch(z, tau), "minus missing"),
-    ("12.3", lambda p, q: 1 - p / (p + q), "generator's share"),
-    ("12.3", lambda p, q: [a / b for a, b in zip(p, q)], "ratio"),
-    ("12.3", lambda p, q: [int(a > b) for a, b in zip(p, q)], "0 or 1"),
-    ("12.3", lambda p, q: p.copy(), "the data's density"),
-    ("12.3", lambda p, q: np.log(p) - np.log(q), "logit"),
-    ("12.3", lambda p, q: np.exp(p) / (np.exp(p) + np.exp(q)), "sigmoid of the difference"),
-    ("12.3", lambda p, q: 1 / (1 + (q / p) ** 2), "square"),
-    ("12.4", lambda s: (sigmoid(-s) - 1) / len(s), "saturating"),
-    ("12.4", lambda s: sigmoid(-s) / len(s), "sign turned"),
-    ("12.4", lambda s: sigmoid(s) - 1, "1/M missing"),
-    ("12.4", discriminators_gradient, "discriminator's"),
-    ("12.4", lambda s: np.array([-1 / D for D in sigmoid(s)]) / len(s), "gradient in D"),
-    ("12.4", lambda s: (sigmoid(s) ** 2 - sigmoid(s)) / len(s), "derivative of the sigmoid"),
-    ("12.4", lambda s: np.log1p(np.exp(-s)) / len(s), "the loss itself"),
-    ("12.5", tape_over_everything, "both move"),
-    ("12.5", turn_of_the_other, "discriminator moves"),
-    ("12.5", both_turns, "discriminator learns as well"),
-    ("12.5", lambda theta, psi, rate: turn_by_differences(theta, psi, -rate), "uphill"),
-    ("12.5", turn_on_minimax, "saturating"),
-    ("12.5", lambda theta, psi, rate: [theta.copy(), psi.copy()], "nobody moves"),
-    ("12.5", lambda theta, psi, rate: (theta - rate * -psi, psi), "slope missing"),
+    ("12.3", value_with(lambda p, q: q / (p + q)), "generator's share"),
+    ("12.3", value_with(lambda p, q: p / q), "D outside of 0 to 1"),
+    ("12.3", value_with(lambda p, q: np.log(p) - np.log(q)), "D outside of 0 to 1"),
+    ("12.3", value_with(lambda p, q: float(p > q)), "0 or 1"),
+    ("12.3", lambda p, q: -2 * np.log(2), "always ½"),
+    ("12.3", value_with(lambda p, q: p), "the data's density"),
+    ("12.3", value_with(lambda p, q: np.exp(p) / (np.exp(p) + np.exp(q))), "sigmoid of the difference"),
+    ("12.3", value_with(lambda p, q: 1 / (1 + (q / p) ** 2)), "square"),
+    ("12.3", lambda p, q: rel_entr(p, p + q).sum(), "real samples only"),
+    ("12.3", lambda p, q: rel_entr(q, p + q).sum(), "generated samples only"),
+    ("12.3", lambda p, q: p @ np.log(p / (p + q)) + q @ np.log(p / (p + q)), "ln D in both halves"),
+    ("12.3", lambda p, q: np.log(p * q / (p + q) ** 2).sum(), "not weighted"),
+    ("12.3", lambda p, q: np.mean(np.log(p / (p + q))) + np.mean(np.log(q / (p + q))), "plain mean"),
+    ("12.3", lambda p, q: np.mean(rel_entr(p, p + q) + rel_entr(q, p + q)), "divided by K"),
+    ("12.3", divergence, "divergence"),
+    ("12.3", lambda p, q: divergence(p, q) - np.log(4), "divergence once"),
+    ("12.3", lambda p, q: 2 * divergence(p, q), "ln 4 missing"),
+    ("12.3", lambda p, q: np.log(4) - 2 * divergence(p, q), "discriminator's loss"),
+    ("12.3", lambda p, q: p @ np.log2(p / (p + q)) + q @ np.log2(q / (p + q)), "bits"),
+    ("12.4", turn(psi_moves_on=generators_loss), "both move"),
+    ("12.4", turn(psi_moves_on=generators_loss, W_moves=False), "discriminator moves"),
+    ("12.4", turn(psi_moves_on=discriminators_loss), "discriminator learns as well"),
+    ("12.4", turn(W_moves=False), "nobody moves"),
+    ("12.4", lambda W, psi, z, rate: turn_by_differences(W, psi, z, -rate), "uphill"),
+    ("12.4", turn(lambda D: -D), "saturating"),
+    ("12.4", turn(lambda D: -1 / D), "gradient in D"),
+    ("12.4", turn(lambda D: D**2 - D), "derivative of the sigmoid"),
+    ("12.4", turn(lambda D: -1), "slope missing"),
+    ("12.4", turn_of_the_sum, "1/M missing"),
+    ("12.4", turn_of_the_mean_sample, "averaged before the sigmoid"),
+    ("12.4", turn_past_the_discriminator, "past the discriminator"),
+    ("12.4", lambda W, psi, z, rate: turn_by_scratch(W, psi, z, 1), "rate missing"),
 ]
 
 
-def test_generator_gradient():
-    s = cases("12.4")[0][0]
-    numeric = scratch.numerical_gradient(lambda s: -np.log(sigmoid(s)).mean(), s)
-    scratch.compare_gradients(reference("12.4")(s), numeric)
+def test_value_matches_hand_example():
+    """D* = (⅔, ⅓): V = 2·(⅔ ln ⅔ + ⅓ ln ⅓). And with q = p, where D* = ½, −ln 4."""
+    p, q = np.array([2 / 3, 1 / 3]), np.array([1 / 3, 2 / 3])
+    assert np.isclose(reference("12.3")(p, q), 4 / 3 * np.log(2 / 3) + 2 / 3 * np.log(1 / 3))
+    assert np.isclose(reference("12.3")(p, p), -np.log(4))
+
+
+def test_generators_turn_gradient():
+    W, psi, z, _ = cases("12.4")[0]
+    numeric = scratch.numerical_gradient(lambda W: generators_loss(W, psi, z), W)
+    after, unmoved = reference("12.4")(W, psi, z, 1.0)
+    scratch.compare_gradients(W - after, numeric)
+    np.testing.assert_array_equal(unmoved, psi)

@@ -1,6 +1,8 @@
-"""The exercises of lesson 12: mending, contrast, the best discriminator, the generator's gradient, and three bugs."""
+"""The exercises of lesson 12: mending and contrast, each with a bug, what the game is worth, the generator's turn."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -180,53 +182,115 @@ _CONTRAST = Exercise(
 # ---------------------------------------------------------------------- 12.3
 
 
-def _best(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    return p / (p + q)
+def _value(p: np.ndarray, q: np.ndarray) -> float:
+    """V(D*, G)."""
+    return _value_against(p / (p + q), p, q)
 
 
-_BEST = Exercise(
+def _value_against(D: np.ndarray, p: np.ndarray, q: np.ndarray) -> float:
+    return (p * np.log(D) + q * np.log(1 - D)).sum()
+
+
+_VALUE = Exercise(
     id="12.3",
-    title="The best discriminator",
-    reference=_best,
+    title="What the game is worth",
+    reference=_value,
     cases=(
         (np.array([0.5, 0.25, 0.25]), np.array([0.125, 0.75, 0.125])),
-        (np.array([0.1, 0.6, 0.3]), np.array([0.3, 0.2, 0.5])),
+        (np.array([0.1, 0.4, 0.3, 0.2]), np.array([0.3, 0.1, 0.5, 0.1])),
     ),
     misconceptions=(
         Misconception(
             "generator's share",
-            lambda p, q: q / (p + q),
-            "That is the probability that a sample was generated. D says how likely it is to be real.",
+            lambda p, q: _value_against(q / (p + q), p, q),
+            "Your D is the probability that a sample was generated. D says how likely it is to be real.",
         ),
         Misconception(
-            "ratio",
-            lambda p, q: p / q,
-            "A ratio can be larger than 1. D is a probability: what are *all* samples that lie here?",
+            "D outside of 0 to 1",
+            lambda p, q: np.nan,
+            "NaN is the logarithm of a negative number: your D, or 1 − D, is below 0 somewhere. It is a probability: "
+            "what are *all* samples that lie at x?",
         ),
         Misconception(
             "0 or 1",
-            lambda p, q: (p > q).astype(float),
-            "The best *decision* is 0 or 1. The best D in the cross-entropy says how sure it may be.",
+            lambda p, q: -np.inf,
+            "Your D is 0 or 1, and one sample of the other kind makes ln 0 of it. The best *decision* is 0 or 1; the "
+            "best D says how sure it may be.",
+        ),
+        Misconception(
+            "always ½",
+            lambda p, q: _value_against(np.full_like(p, 0.5), p, q),
+            "You take D = ½ everywhere. That is the best D only if q = p.",
         ),
         Misconception(
             "the data's density",
-            lambda p, q: p + 0 * q,
-            "That is p itself. How many of the samples that lie here are real depends on q, too.",
-        ),
-        Misconception(
-            "logit",
-            lambda p, q: np.log(p / q),
-            "That is the logit of D*, what stands before the sigmoid.",
+            lambda p, q: _value_against(p, p, q),
+            "Your D is p itself. How many of the samples at x are real depends on q, too.",
         ),
         Misconception(
             "sigmoid of the difference",
-            lambda p, q: _sigmoid(p - q),
-            "Set the derivative p/D − q/(1 − D) to 0 and solve for D.",
+            lambda p, q: _value_against(_sigmoid(p - q), p, q),
+            "Your D is σ(p − q). The logit of D* is a difference, but one of logarithms: ln p − ln q.",
         ),
         Misconception(
             "square",
-            lambda p, q: p**2 / (p**2 + q**2),
-            "Set the derivative p/D − q/(1 − D) to 0: no squares arise.",
+            lambda p, q: _value_against(p**2 / (p**2 + q**2), p, q),
+            "Your D has squares in it. Set the derivative p/D − q/(1 − D) to 0: none arise.",
+        ),
+        Misconception(
+            "real samples only",
+            lambda p, q: (p * np.log(p / (p + q))).sum(),
+            "That is what D says of real samples, 𝔼 ln D. The generated ones play, too.",
+        ),
+        Misconception(
+            "generated samples only",
+            lambda p, q: (q * np.log(q / (p + q))).sum(),
+            "That is what D says of generated samples, 𝔼 ln(1 − D), the half that G sees. The real ones count as well.",
+        ),
+        Misconception(
+            "ln D in both halves",
+            lambda p, q: ((p + q) * np.log(p / (p + q))).sum(),
+            "You took ln D for the generated samples, too. D does well there if it is *small*.",
+        ),
+        Misconception(
+            "not weighted",
+            lambda p, q: (np.log(p / (p + q)) + np.log(q / (p + q))).sum(),
+            "You add up the logarithms as they are. 𝔼 is a mean over samples, and x comes with probability p or q.",
+        ),
+        Misconception(
+            "plain mean",
+            lambda p, q: (np.log(p / (p + q)) + np.log(q / (p + q))).mean(),
+            "You count each of the K values alike. 𝔼 is a mean over samples: what p makes often counts often.",
+        ),
+        Misconception(
+            "divided by K",
+            lambda p, q: _value(p, q) / len(p),
+            "The weights p and q add up to 1 already; the division by K is too much.",
+        ),
+        Misconception(
+            "divergence",
+            lambda p, q: (_value(p, q) + np.log(4)) / 2,
+            "That is the Jensen-Shannon divergence itself. Which value of the game belongs to it?",
+        ),
+        Misconception(
+            "divergence once",
+            lambda p, q: (_value(p, q) - np.log(4)) / 2,
+            "You have the divergence once. It has a ½ before each of its sums, and V has none.",
+        ),
+        Misconception(
+            "ln 4 missing",
+            lambda p, q: _value(p, q) + np.log(4),
+            "That is twice the divergence, and is 0 for q = p. What is V if D = ½ everywhere?",
+        ),
+        Misconception(
+            "discriminator's loss",
+            lambda p, q: -_value(p, q),
+            "That is −V, the loss that the discriminator makes small. V is a mean of logarithms of probabilities.",
+        ),
+        Misconception(
+            "bits",
+            lambda p, q: _value(p, q) / np.log(2),
+            "You took logarithms to base 2. V has natural ones.",
         ),
     ),
 )
@@ -234,115 +298,121 @@ _BEST = Exercise(
 # ---------------------------------------------------------------------- 12.4
 
 
-def _generator_gradient(s: np.ndarray) -> np.ndarray:
-    return -(1 - _sigmoid(s)) / len(s)
+def _moved(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float, ds: np.ndarray) -> np.ndarray:
+    """The generator's weights after a step along ``ds``, the gradient ``(M,)`` in the logits s = zWψ."""
+    return W - rate * z.T @ np.outer(ds, psi)
 
 
-_GRADIENT = Exercise(
-    id="12.4",
-    title="What arrives at the generator",
-    reference=_generator_gradient,
-    cases=((np.array([-4.0, -1.0, 0.5, 3.0]),), (_normal(5),)),
-    misconceptions=(
-        Misconception(
-            "saturating",
-            lambda s: -_sigmoid(s) / len(s),
-            "That is the gradient of the minimax loss, ln(1 − D). It is nearly 0 where the samples are worst.",
-        ),
-        Misconception(
-            "sign turned",
-            lambda s: (1 - _sigmoid(s)) / len(s),
-            "The sign: raising s, so that the sample is taken for real, must make the loss smaller.",
-        ),
-        Misconception(
-            "1/M missing",
-            lambda s: -(1 - _sigmoid(s)),
-            "The loss is a mean over M samples.",
-        ),
-        Misconception(
-            "discriminator's",
-            lambda s: _sigmoid(s) / len(s),
-            "That is what the discriminator's loss gives for a generated sample: it wants s small.",
-        ),
-        Misconception(
-            "gradient in D",
-            lambda s: -1 / (_sigmoid(s) * len(s)),
-            "That is −1/D, the gradient in D. The chain rule goes on to s: dD/ds = D(1 − D).",
-        ),
-        Misconception(
-            "derivative of the sigmoid",
-            lambda s: -_sigmoid(s) * (1 - _sigmoid(s)) / len(s),
-            "That is only the sigmoid's derivative. The logarithm in front of it gives a factor 1/D.",
-        ),
-        Misconception(
-            "the loss itself",
-            lambda s: -np.log(_sigmoid(s)) / len(s),
-            "Those are the terms of the loss. Its gradient is asked for.",
-        ),
-    ),
-)
-
-# ---------------------------------------------------------------------- 12.5
+def _moved_psi(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float, ds: np.ndarray) -> np.ndarray:
+    """The discriminator's weights after a step along ``ds``."""
+    return psi - rate * (z @ W).T @ ds
 
 
-def _turn(theta: np.ndarray, psi: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """The generator's turn: s = ψᵀθ, L = −ln σ(s); θ goes downhill, ψ stays."""
-    return theta + rate * (1 - _sigmoid(psi @ theta)) * psi, psi
+def _seen(W: np.ndarray, psi: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """D of the generated samples, ``(M,)``."""
+    return _sigmoid(z @ W @ psi)
 
 
-def _both_move(theta: np.ndarray, psi: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    D = _sigmoid(psi @ theta)
-    return theta + rate * (1 - D) * psi, psi + rate * (1 - D) * theta
+def _non_saturating(W: np.ndarray, psi: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return -(1 - _seen(W, psi, z)) / len(z)
 
 
-def _turn_by_steps(theta: np.ndarray, psi: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    D = _sigmoid(psi @ theta)
-    return theta + rate * (1 - D) * psi, psi - rate * D * theta
+def _turn(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """The generator's turn on L = −mean ln σ(s): W goes downhill, ψ stays."""
+    return _moved(W, psi, z, rate, _non_saturating(W, psi, z)), psi
+
+
+def _both_move(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    return _turn(W, psi, z, rate)[0], _moved_psi(W, psi, z, rate, _non_saturating(W, psi, z))
+
+
+def _both_turns(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """ψ moves as well, downhill on its own loss."""
+    return _turn(W, psi, z, rate)[0], _moved_psi(W, psi, z, rate, _seen(W, psi, z) / len(z))
+
+
+def _averaged_first(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    return _turn(W, psi, z.mean(axis=0, keepdims=True), rate)
+
+
+def _along(gradient: Callable[[np.ndarray], np.ndarray]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """A turn with another gradient in s than the right one, as a function of D, without the mean over M."""
+    return lambda W, psi, z, rate: (_moved(W, psi, z, rate, gradient(_seen(W, psi, z)) / len(z)), psi)
 
 
 _ONE_TURN = Exercise(
-    id="12.5",
-    title="Find the bug: a discriminator that helps its opponent",
+    id="12.4",
+    title="The generator's turn",
     reference=_turn,
-    cases=((np.array([1.0, -0.5]), np.array([0.5, 2.0]), 0.1), (_normal(3), _normal(3), 0.7)),
+    cases=((_normal(2, 3), _normal(3), _normal(4, 2), 0.1), (_normal(3, 2), _normal(2), _normal(5, 3), 0.7)),
     misconceptions=(
         Misconception(
             "both move",
             _both_move,
-            "That still has the bug: the gradient of the generator's loss moves ψ, too, so the discriminator learns to "
-            "take generated samples for real. It is not its turn.",
+            "W is right. But the gradient of the generator's loss has moved ψ, too: your discriminator learns to take "
+            "generated samples for real. It is not its turn.",
         ),
         Misconception(
             "discriminator moves",
-            lambda theta, psi, rate: (theta, _both_move(theta, psi, rate)[1]),
-            "Now only the discriminator moves, and downhill on the generator's loss. It is θ's turn.",
+            lambda W, psi, z, rate: (W, _both_move(W, psi, z, rate)[1]),
+            "Only the discriminator moves, and downhill on the generator's loss. It is the turn of W.",
         ),
         Misconception(
             "discriminator learns as well",
-            _turn_by_steps,
-            "θ moves rightly. But ψ has had its own turn already; in this one it stays as it is.",
-        ),
-        Misconception(
-            "uphill",
-            lambda theta, psi, rate: (theta - rate * (1 - _sigmoid(psi @ theta)) * psi, psi),
-            "θ goes uphill: the sample is to look more real afterwards, not less.",
-        ),
-        Misconception(
-            "saturating",
-            lambda theta, psi, rate: (theta + rate * _sigmoid(psi @ theta) * psi, psi),
-            "That is a step on ln(1 − D). The loss of the exercise is −ln D.",
+            _both_turns,
+            "W is right. But ψ has a turn of its own; in this one it stays as it is.",
         ),
         Misconception(
             "nobody moves",
-            lambda theta, psi, rate: (theta, psi),
-            "Now nobody moves. θ has to.",
+            lambda W, psi, z, rate: (W, psi),
+            "Nobody moves. W has to.",
+        ),
+        Misconception(
+            "uphill",
+            _along(lambda D: 1 - D),
+            "W goes uphill: the samples are to look more real afterwards, not less.",
+        ),
+        Misconception(
+            "saturating",
+            _along(lambda D: -D),
+            "That is a step on ln(1 − D), whose gradient is nearly 0 where the samples are worst. The loss is −ln D.",
+        ),
+        Misconception(
+            "gradient in D",
+            _along(lambda D: -1 / D),
+            "You take −1/D, the gradient in D. The chain rule goes on to s: dD/ds = D(1 − D).",
+        ),
+        Misconception(
+            "derivative of the sigmoid",
+            _along(lambda D: -D * (1 - D)),
+            "You take only the sigmoid's derivative. The logarithm in front of it gives a factor 1/D.",
         ),
         Misconception(
             "slope missing",
-            lambda theta, psi, rate: (theta + rate * psi, psi),
-            "The factor 1 − D is missing: the more a sample is taken for real already, the smaller the step.",
+            _along(lambda D: -np.ones_like(D)),
+            "The factor 1 − D is missing: the more a sample is taken for real already, the less it moves W.",
+        ),
+        Misconception(
+            "1/M missing",
+            lambda W, psi, z, rate: _turn(W, psi, z, rate * len(z)),
+            "The loss is a mean over M samples; your step is that of their sum.",
+        ),
+        Misconception(
+            "averaged before the sigmoid",
+            _averaged_first,
+            "You take the mean of the noise first. Each sample has a D of its own; the mean is over their losses.",
+        ),
+        Misconception(
+            "past the discriminator",
+            lambda W, psi, z, rate: (_moved(W, np.ones_like(psi), z, rate, _non_saturating(W, psi, z)), psi),
+            "The gradient ds reaches W without ψ. It comes through the discriminator: ∂s/∂x̂ = ψ.",
+        ),
+        Misconception(
+            "rate missing",
+            lambda W, psi, z, rate: _turn(W, psi, z, 1.0),
+            "The rate is missing.",
         ),
     ),
 )
 
-EXERCISES = [_TARGET, _CONTRAST, _BEST, _GRADIENT, _ONE_TURN]
+EXERCISES = [_TARGET, _CONTRAST, _VALUE, _ONE_TURN]

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from toolkit.training._state import optimizers_of
+
 # Names count up within a process, and starting values have done their work once the weights are there.
 _LEFT_OUT = re.compile(r"^name$|_initializer$|^seed$|^build_config$|^registered_name$|^module$")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -22,6 +24,7 @@ def fingerprint(model: keras.Model) -> dict[str, Any]:
     return {
         "model": layers,
         "optimizer": _optimizer(model.optimizer),
+        "other optimizers": [_optimizer(other) for other in optimizers_of(model) if other is not model.optimizer],
         "loss": _plain(model.loss),
         "metrics": sorted(model.get_metrics_result()),
     }

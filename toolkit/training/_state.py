@@ -25,13 +25,9 @@ class State:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        # Adversarial pairs and the like keep several optimisers as attributes, or lists and dicts of them.
-        kept = [each for value in vars(model).values() for each in _items(value)]
-        optimizers = [each for each in kept if isinstance(each, keras.optimizers.Optimizer)]
-        optimizers.sort(key=lambda optimizer: optimizer is not model.optimizer)
         groups = {
             "model": model.variables,
-            "optimizer": [v for optimizer in optimizers for v in optimizer.variables],
+            "optimizer": [v for optimizer in optimizers_of(model) for v in optimizer.variables],
             "metrics": [v for metric in model.metrics for v in metric.variables],
             "states": [v for layer in model._flatten_layers() for v in _carried(layer)],
             "random": [global_seed_generator().state],
@@ -69,6 +65,13 @@ class State:
         if self._check is None:  # once; a call of the function itself would warn where many models are trained
             self._check = _all_finite.get_concrete_function([tf.TensorSpec(w.shape, w.dtype) for w in self._weights])
         return bool(self._check([weight.read_value() for weight in self._weights]))
+
+
+def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """The model's optimiser, then those that adversarial pairs and the like keep as attributes, or lists and dicts."""
+    kept = [each for value in vars(model).values() for each in _items(value)]
+    optimizers = dict.fromkeys(each for each in kept if isinstance(each, keras.optimizers.Optimizer))
+    return sorted(optimizers, key=lambda optimizer: optimizer is not model.optimizer)
 
 
 def _carried(layer: keras.Layer) -> list[keras.Variable]:

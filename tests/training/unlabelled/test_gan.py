@@ -177,8 +177,10 @@ def test_validation_measures_and_learns_nothing(gan, points):
     gan.compile("sgd", "sgd", run_eagerly=True)
     before = [weight.numpy() for weight in gan.trainable_weights]
     state = gan.seeds.state.numpy()
-    measured = gan.evaluate(points, batch_size=len(points), return_dict=True, verbose=0)
-    gan.seeds.state.assign(state)
+    measured, again = (gan.evaluate(points, batch_size=64, return_dict=True, verbose=0) for _ in range(2))
+    assert measured == again  # the same z each time
+    assert_same([gan.seeds.state.numpy()], [state])  # and others than in training, which goes on as without
+    gan.seeds.state.assign([~state[0], 0])
     s_real, s_generated = gan(points), gan(gan.generator(gan.latent(len(points))))
     right = (np.mean(s_real > 0) + np.mean(s_generated < 0)) / 2
     assert measured["discriminator_accuracy"] == pytest.approx(right)
@@ -201,6 +203,103 @@ def test_a_last_batch_that_fills_no_pack_counts_nowhere():
         gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), run_eagerly=True)
         losses.append(training.fit(gan, x[:n], batch_size=8, shuffle=False, verbose=False).history)
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_batches_that_fill_no_pack_errors(eager):
+    """Nothing would be learned, and the means of nothing would read 0."""
+    generator = unlabelled.dense_network(3, 2, hidden=(4,), seed=0)
+    gan = unlabelled.GAN(generator, unlabelled.dense_network(8, 1, hidden=(4,), seed=1), pack=4)
+    gan.compile(run_eagerly=eager)
+    x = np.random.default_rng(0).standard_normal((9, 2)).astype("float32")
+    expected = r"expected a first batch that fills a pack of 4, received a smaller one"
+    with pytest.raises(InvalidValueError if eager else tf.errors.InvalidArgumentError, match=expected):
+        training.fit(gan, x, batch_size=3, verbose=False)
+    gan.compile(run_eagerly=True)
+    with pytest.raises(InvalidValueError, match=expected):
+        training.fit(gan, x, batch_size=4, validation_data=(x[:3], None), verbose=False)
+
+
+def test_half_precision_learns_like_float32(points):
+    changes = []
+    for policy in ("float32", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            generator = unlabelled.dense_network(3, 2, hidden=(8,), seed=0)
+            gan = unlabelled.GAN(generator, unlabelled.dense_network(2, 1, hidden=(8,), seed=1))
+        finally:
+            keras.config.set_dtype_policy("float32")
+        gan.latent = lambda n: tf.reshape(tf.linspace(-2.0, 2.0, 3 * n), (n, 3))  # half precision draws another z
+        # 2¹⁵, with which Keras begins, may be too much: the optimiser finds its scale by leaving out steps.
+        scaled = (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=64) for _ in "GD")
+        gan.compile(*(scaled if policy == "mixed_float16" else (keras.optimizers.SGD(0.01) for _ in "GD")))
+        before = values(gan.generator) + values(gan.discriminator)
+        logs = gan.train_step(tf.constant(points))
+        after = values(gan.generator) + values(gan.discriminator)
+        changes.append([b - a for a, b in zip(before, after)] + [float(value) for value in logs.values()])
+    for change, expected in zip(*changes[::-1], strict=True):
+        np.testing.assert_allclose(change, expected, rtol=0.05, atol=0.02 * np.abs(expected).max())
+
+
+def test_a_step_that_overflows_in_half_precision_counts_nowhere(points):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        generator = unlabelled.dense_network(3, 2, hidden=(8,), seed=0)
+        gan = unlabelled.GAN(generator, unlabelled.dense_network(2, 1, hidden=(8,), seed=1))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    too_large = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**40)
+    gan.compile(too_large, "sgd", run_eagerly=True)
+    assert isinstance(gan.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
+    before = values(gan.generator)
+    logs = gan.train_step(tf.constant(points))
+    assert_same(values(gan.generator), before)
+    assert float(logs["generator_gradient"]) == 0
+    assert np.isfinite(float(logs["generator_loss"]))
+
+
+@pytest.mark.parametrize("which", ["generator", "discriminator"])
+def test_regularisers_count_matches_hand_example(which, gan, points):
+    """2λW more in the gradient; the measures are those of the game."""
+    kernel = getattr(gan, which).layers[0].kernel
+    start, learned, measured = [v.numpy() for v in gan.variables], [], []
+    for regularizer in (None, keras.regularizers.L2(0.3)):
+        for variable, value in zip(gan.variables, start, strict=True):
+            variable.assign(value)
+        kernel.regularizer, before = regularizer, kernel.numpy()
+        gan.compile(*(keras.optimizers.SGD(0.1 * (which == name)) for name in ("generator", "discriminator")))
+        measured.append([float(value) for value in gan.train_step(tf.constant(points)).values()])
+        learned.append(kernel.numpy())
+    plain, penalised = learned
+    np.testing.assert_allclose(penalised - plain, -0.1 * 2 * 0.3 * before, rtol=1e-3, atol=1e-6)
+    assert measured[0][0] == measured[1][0]
+
+
+def test_another_game_is_another_run_errors(gan, points, tmp_path):
+    gan.compile(run_eagerly=True)
+    training.fit(gan, points, batch_size=64, checkpoint=tmp_path, verbose=False)
+    gan.saturating = True
+    gan.compile(run_eagerly=True)
+    with pytest.raises(InvalidValueError, match="layer 0 GAN, saturating is True, was False"):
+        training.fit(gan, points, epochs=2, batch_size=64, checkpoint=tmp_path, verbose=False)
+    gan.saturating = False
+    gan.compile("adam", keras.optimizers.Adam(beta_1=0.5), run_eagerly=True)
+    with pytest.raises(InvalidValueError, match=r"another one: other optimizers\[0\], beta_1 is 0\.5, was 0\.9\."):
+        training.fit(gan, points, epochs=2, batch_size=64, checkpoint=tmp_path, verbose=False)
+
+
+def test_saved_model_is_the_same_again(gan, points, tmp_path):
+    gan.compile(keras.optimizers.Adam(0.01), keras.optimizers.Adam(0.02), run_eagerly=True)
+    training.fit(gan, points, batch_size=64, verbose=False)
+    gan.save(tmp_path / "gan.keras")
+    again = keras.models.load_model(tmp_path / "gan.keras")
+    np.testing.assert_array_equal(again.sample(4), gan.sample(4))
+    for mine, theirs in (
+        (gan.optimizer, again.optimizer),
+        (gan.discriminator_optimizer, again.discriminator_optimizer),
+    ):
+        assert_same([v.numpy() for v in mine.variables], [v.numpy() for v in theirs.variables])
+    training.fit(again, points, batch_size=64, verbose=False)
 
 
 def test_sample_record_errors(autoencoder, bars):

@@ -58,6 +58,26 @@ def test_validation_measures_and_learns_nothing(model, bars):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
+def test_validation_draws_apart_from_training(model, bars):
+    """The same noise in each evaluation, other in each batch; and what is learned is the same with and without."""
+    start = [v.numpy() for v in model.variables]
+    learned = []
+    for validation in (None, (bars, None)):
+        for variable, value in zip(model.variables, start, strict=True):
+            variable.assign(value)
+        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+        training.fit(model, bars[:24], validation_data=validation, epochs=2, batch_size=12, verbose=False)
+        learned.append([w.numpy() for w in model.trainable_weights])
+    for plain, watched in zip(*learned, strict=True):
+        np.testing.assert_array_equal(plain, watched)
+    model.compile("sgd")
+    first, again = (model.evaluate(bars, batch_size=16, verbose=0) for _ in range(2))
+    assert first == again
+    alike = np.repeat(bars[:1], 16, axis=0)
+    once, twice = (model.evaluate(np.concatenate([alike] * k), batch_size=16, verbose=0) for k in (1, 2))
+    assert once != twice
+
+
 def test_resumed_training_matches_undisturbed_training(model, bars, tmp_path):
     """The states of the random views and of the noise are a part of the checkpoint."""
     start = [v.numpy() for v in model.variables]
@@ -76,6 +96,91 @@ def test_a_broken_learning_rate_is_named(model, bars):
     model.compile(keras.optimizers.SGD(1e30), run_eagerly=True)
     with pytest.raises(InvalidValueError, match="not finite in epoch"):
         training.fit(model, bars, epochs=6, batch_size=24, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("simclr", "temperature"), ("autoencoder", "masking"), ("autoencoder", "gaussian")]
+)
+def test_another_option_is_another_run_errors(name, option, bars, tmp_path, request):
+    model = request.getfixturevalue(name)
+    training.fit(model, bars, batch_size=48, checkpoint=tmp_path, verbose=False)
+    setattr(model, option, 0.7)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+    with pytest.raises(InvalidValueError, match=rf"another one: model, .*, {option} is 0\.7, was 0\.\d\."):
+        training.fit(model, bars, epochs=2, batch_size=48, checkpoint=tmp_path, verbose=False)
+
+
+def test_saved_model_is_the_same_again(model, bars, tmp_path):
+    training.fit(model, bars, batch_size=48, verbose=False)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(bars), model(bars))
+    assert again.get_config().keys() == model.get_config().keys()
+    options = "temperature", "masking", "gaussian", "seed"
+    assert [vars(again).get(name) for name in options] == [vars(model).get(name) for name in options]
+    again.compile("sgd", run_eagerly=True)
+    training.fit(again, bars, batch_size=48, verbose=False)
+
+
+# ---------------------------------------------------------------------- what Keras's own step does unseen
+
+
+def dense_model(kind: str, regularizer: keras.Regularizer | None = None) -> unlabelled.SelfSupervised:
+    """Dense layers alone, and nothing is drawn."""
+    encoder = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(6, "relu", kernel_initializer=keras.initializers.HeNormal(0)),
+            keras.layers.Dense(6, kernel_initializer=keras.initializers.HeNormal(1), kernel_regularizer=regularizer),
+        ]
+    )
+    if kind == "simclr":
+        still = unlabelled.RandomView(shift=0, zoom=0, rotation=0, noise=0)
+        model = unlabelled.SimCLR(encoder, unlabelled.projection_head(6, hidden=5, outputs=4, seed=1), still)
+    else:
+        start = keras.initializers.HeNormal(2)
+        outputs = [keras.layers.Dense(64, "sigmoid", kernel_initializer=start), keras.layers.Reshape((8, 8, 1))]
+        model = unlabelled.DenoisingAutoencoder(encoder, keras.Sequential([keras.Input((6,)), *outputs]), masking=0)
+    model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    return model
+
+
+@pytest.mark.parametrize("kind", ["simclr", "autoencoder"])
+def test_half_precision_learns_like_float32(kind, bars):
+    """Keras scales the loss then, and the optimiser scales the gradients back."""
+    changes = []
+    for policy in ("float32", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            model = dense_model(kind)
+        finally:
+            keras.config.set_dtype_policy("float32")
+        if policy == "mixed_float16":
+            assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+            # 2¹⁵, with which Keras begins, may be too much: the optimiser finds its scale by leaving out steps.
+            scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=256)
+            model.compile(scaled, run_eagerly=True)
+        before = model.encoder.layers[-1].kernel.numpy()
+        loss = float(model.train_step(tf.constant(bars))["loss"])
+        changes.append((model.encoder.layers[-1].kernel.numpy() - before, loss))
+    (expected, loss), (change, half_loss) = changes
+    assert np.linalg.norm(change - expected) < 0.01 * np.linalg.norm(expected)
+    assert half_loss == pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["simclr", "autoencoder"])
+def test_regularisers_count_matches_hand_example(kind, bars):
+    """λ‖W‖² more in the loss, 2λW more in the gradient."""
+    plain, penalised = dense_model(kind), dense_model(kind, keras.regularizers.L2(0.3))
+    before = plain.encoder.layers[-1].kernel.numpy()
+    losses = [float(model.train_step(tf.constant(bars))["loss"]) for model in (plain, penalised)]
+    assert losses[1] - losses[0] == pytest.approx(0.3 * (before**2).sum(), rel=1e-5)
+    by_itself, together = (model.encoder.layers[-1].kernel.numpy() for model in (plain, penalised))
+    np.testing.assert_allclose(together - by_itself, -0.1 * 2 * 0.3 * before, rtol=1e-4, atol=1e-6)
+    evaluated = [model.evaluate(bars, batch_size=48, verbose=0) for model in (plain, penalised)]
+    penalty = evaluated[1] - float(penalised.compute_loss(tf.constant(bars), training=False))
+    assert penalty == pytest.approx(0.3 * (together**2).sum(), rel=1e-4)
 
 
 @pytest.mark.parametrize("eager", [True, False])

@@ -36,6 +36,26 @@ def test_xray_verifies(name, rng):
     assert not verification.failed
 
 
+def whole_models():
+    encoder = unlabelled.image_encoder((8, 8, 1), 5, filters=(3,), seed=0)
+    yield unlabelled.SimCLR(encoder, unlabelled.projection_head(5, hidden=4, outputs=3, seed=0)), "mse"
+    yield unlabelled.DenoisingAutoencoder(encoder, unlabelled.image_decoder((8, 8, 1), 5, filters=2, seed=0)), "mse"
+    generator, discriminator = unlabelled.dense_network(3, 2, hidden=(4,)), unlabelled.dense_network(2, 1, hidden=(4,))
+    yield unlabelled.GAN(generator, discriminator), keras.losses.BinaryCrossentropy(from_logits=True)
+
+
+def test_xray_verifies_whole_models(rng):
+    """What ``model(x)`` computes: SimCLR's features, the reconstruction, the discriminator's logits."""
+    for model, loss in whole_models():
+        assert model.count_params() == sum(w.size for w in model.get_weights())
+        shape = (2,) if isinstance(model, unlabelled.GAN) else (8, 8, 1)
+        x = rng.uniform(0, 1, (4, *shape)).astype("float32")
+        y = rng.uniform(0, 1, model(x).shape).round().astype("float32")
+        verification = xray.trace(model, x, y, loss=loss, optimizer="adam").verify()
+        assert verification.rows
+        assert not verification.failed
+
+
 def test_same_seed_same_weights():
     for build in NETWORKS.values():
         for a, b in zip(build().get_weights(), build().get_weights(), strict=True):

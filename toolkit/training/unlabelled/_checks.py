@@ -58,10 +58,22 @@ def require_shares(where: str, x: tf.Tensor) -> tf.Operation | None:
         tensorflow.errors.InvalidArgumentError: in a graph, with the same words.
     """
     outside = tf.reduce_any((x < -_ROUNDING) | (x > 1 + _ROUNDING))
-    error = InvalidValueError(where, "values in [0, 1]", "others", "Divide bytes by 255 first.")
+    return require(~outside, InvalidValueError(where, "values in [0, 1]", "others", "Divide bytes by 255 first."))
+
+
+def require(condition: tf.Tensor, error: InvalidValueError) -> tf.Operation | None:
+    """That ``condition`` holds, which only the values of a batch tell.
+
+    Returns:
+        In a graph the operation that looks, for ``tf.control_dependencies``.
+
+    Raises:
+        InvalidValueError: ``error``, when run eagerly.
+        tensorflow.errors.InvalidArgumentError: in a graph, with the same words.
+    """
     if not tf.executing_eagerly():
-        return tf.debugging.Assert(~outside, [str(error)])
-    if outside:
+        return tf.debugging.Assert(condition, [str(error)])
+    if not condition:
         raise error
     return None
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from toolkit.errors import ShapeError, UnsupportedError
 from toolkit.training.unlabelled._checks import require_batch, require_built, require_number, require_shape
+from toolkit.training.unlabelled._own_steps import in_float32
 from toolkit.training.unlabelled._self_supervised import SelfSupervised
 from toolkit.training.unlabelled._views import RandomView
 
@@ -29,7 +30,8 @@ def nt_xent(z: tf.Tensor, temperature: float = 0.5) -> tf.Tensor:
         temperature: τ > 0.
 
     Returns:
-        A number. For a single image it is 0: nothing is there to tell its views from.
+        A number, float32 where z is of half precision. For a single image it is 0: nothing is there to tell its views
+        from.
 
     Raises:
         ShapeError: z has not two axes, or an odd number of rows.
@@ -40,6 +42,7 @@ def nt_xent(z: tf.Tensor, temperature: float = 0.5) -> tf.Tensor:
         raise ShapeError("nt_xent", "z (2N, D)", f"shape {tuple(z.shape)}")
     require_batch("nt_xent", z, z.shape[1:])
     require_number("nt_xent", "a temperature above 0", temperature, least=_LEAST)
+    z = in_float32(z)
     u = tf.math.l2_normalize(z, axis=1)
     similarity = tf.matmul(u, u, transpose_b=True) / temperature
     n = tf.shape(z)[0]
@@ -48,6 +51,7 @@ def nt_xent(z: tf.Tensor, temperature: float = 0.5) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(partner, similarity))
 
 
+@keras.saving.register_keras_serializable("toolkit")
 class SimCLR(SelfSupervised):
     r"""Learns an encoder from images alone, by contrast (Chen et al., 2020).
 
@@ -118,3 +122,8 @@ class SimCLR(SelfSupervised):
         views = tf.concat([self.view(x), self.view(x)], axis=0)
         z = self.head(self.encoder(views, training=training), training=training)
         return nt_xent(z, self.temperature)
+
+    def get_config(self) -> dict[str, Any]:
+        """The networks, the view and the temperature."""
+        parts = {"encoder": self.encoder, "head": self.head, "view": self.view, "temperature": self.temperature}
+        return keras.saving.serialize_keras_object(parts | {"name": self.name})

@@ -15,11 +15,13 @@ from toolkit.training.unlabelled._checks import (
     require_shape,
     require_shares,
 )
+from toolkit.training.unlabelled._own_steps import in_float32
 from toolkit.training.unlabelled._self_supervised import SelfSupervised
 
 _WHERE = "DenoisingAutoencoder"
 
 
+@keras.saving.register_keras_serializable("toolkit")
 class DenoisingAutoencoder(SelfSupervised):
     r"""Learns an encoder by mending what was spoiled on purpose (Vincent et al., 2008).
 
@@ -70,8 +72,9 @@ class DenoisingAutoencoder(SelfSupervised):
         require_number(_WHERE, "masking from 0 to below 1", masking, below=1.0)
         require_number(_WHERE, "gaussian from 0", gaussian)
         self.encoder, self.decoder = encoder, decoder
-        self.masking, self.gaussian = masking, gaussian
+        self.masking, self.gaussian, self.seed = masking, gaussian, seed
         self.seeds = keras.random.SeedGenerator(seed)
+        self.built = True  # the networks are
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The reconstruction ``r`` of x as it is; nothing is spoiled here."""
@@ -91,5 +94,11 @@ class DenoisingAutoencoder(SelfSupervised):
         # Of other values the loss has no least value: it falls and falls, and nothing is learned.
         in_range = require_shares(_WHERE, tf.convert_to_tensor(x))
         with tf.control_dependencies([] if in_range is None else [in_range]):
-            r = self(spoiled, training=training)
+            r = in_float32(self(spoiled, training=training))
         return tf.reduce_mean(keras.losses.binary_crossentropy(x, r))
+
+    def get_config(self) -> dict[str, Any]:
+        """The networks and what spoils the inputs."""
+        parts = {"encoder": self.encoder, "decoder": self.decoder}
+        noise = {"masking": self.masking, "gaussian": self.gaussian, "seed": self.seed}
+        return keras.saving.serialize_keras_object(parts | noise | {"name": self.name})

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
-from toolkit.training.unlabelled._checks import require_batch, require_built, require_integer
+from toolkit.training.unlabelled._checks import require, require_batch, require_built, require_integer
+from toolkit.training.unlabelled._own_steps import apart_from_training, descend, in_float32, with_penalties
 
 
 def discriminator_loss(s_real: tf.Tensor, s_generated: tf.Tensor) -> tf.Tensor:
@@ -22,6 +23,7 @@ def discriminator_loss(s_real: tf.Tensor, s_generated: tf.Tensor) -> tf.Tensor:
         s_real: the discriminator's logits of real samples, ``(N, 1)``.
         s_generated: its logits of generated ones, ``(M, 1)``.
     """
+    s_real, s_generated = in_float32(s_real), in_float32(s_generated)
     return tf.reduce_mean(tf.nn.softplus(-s_real)) + tf.reduce_mean(tf.nn.softplus(s_generated))
 
 
@@ -37,11 +39,13 @@ def generator_loss(s_generated: tf.Tensor, *, saturating: bool = False) -> tf.Te
         s_generated: the discriminator's logits of generated samples, ``(M, 1)``.
         saturating: whether to use the second.
     """
+    s_generated = in_float32(s_generated)
     if saturating:
         return -tf.reduce_mean(tf.nn.softplus(s_generated))
     return tf.reduce_mean(tf.nn.softplus(-s_generated))
 
 
+@keras.saving.register_keras_serializable("toolkit")
 class GAN(keras.Model):
     r"""Generator and discriminator, trained against each other (Goodfellow et al., 2014).
 
@@ -65,13 +69,15 @@ class GAN(keras.Model):
             samples at a time, side by side along their last axis.
         saturating: whether the generator uses its side of the minimax game, ``ln(1 − D)``.
         pack: m samples are judged together, all real or all generated, which shows a lack of variety (PacGAN, Lin et
-            al., 2018); samples of a batch that do not fill a pack are left out, so a batch needs m at least.
+            al., 2018); samples of a batch that do not fill a pack are left out, so a batch needs m at least. A smaller
+            one behind others, at the end of the data, changes nothing and counts in no measure.
         seed: fixes z.
 
     Raises:
         UnsupportedError: generator or discriminator is no built Keras model.
         ShapeError: generator and discriminator do not fit each other; in training, the samples are of another shape.
-        InvalidValueError: ``pack`` is not a positive integer; in training, the samples are no floats.
+        InvalidValueError: ``pack`` is not a positive integer; in training, the samples are no floats, or those of the
+            first batch do not fill a pack (then, where the step is compiled, it is TensorFlow's InvalidArgumentError).
     """
 
     MEASURES = ("discriminator_loss", "generator_loss", "discriminator_accuracy", "generator_gradient")
@@ -99,8 +105,9 @@ class GAN(keras.Model):
             remedy = "Leave the sigmoid out: the losses bring it along."
             raise InvalidValueError("GAN", "a discriminator that returns logits", "one that ends with sigmoid", remedy)
         self.generator, self.discriminator = generator, discriminator
-        self.saturating, self.pack = saturating, pack
+        self.saturating, self.pack, self.seed = saturating, pack, seed
         self.seeds = keras.random.SeedGenerator(seed)
+        self.built = True  # the networks are
         self.means = [keras.metrics.Mean(name) for name in self.MEASURES]
 
     def compile(
@@ -123,21 +130,35 @@ class GAN(keras.Model):
             raise InvalidValueError("GAN.compile", "two optimisers", "the same one twice", "Make one for each network.")
         super().compile(optimizer=generator_optimizer, **options)
         self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+        scaling = keras.optimizers.LossScaleOptimizer  # which Keras puts around the first one in mixed float16
+        if isinstance(self.optimizer, scaling) and not isinstance(self.discriminator_optimizer, scaling):
+            self.discriminator_optimizer = scaling(self.discriminator_optimizer)
         self.optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """The two optimisers; nothing where the model is not compiled."""
+        if not self.compiled:
+            return {}
+        pair = {"generator_optimizer": self.optimizer, "discriminator_optimizer": self.discriminator_optimizer}
+        return keras.saving.serialize_keras_object(pair)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with what ``get_compile_config`` returned."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """Means over an epoch.
 
-        Both losses; the share of real and generated samples that the discriminator told right; and the norm of the
-        gradient that arrives at the generator's weights.
+        Both losses, without penalties of regularisers; the share of real and generated samples that the discriminator
+        told right; and the norm of the gradient that arrives at the generator's weights.
         """
         return self.means
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The discriminator's logits of samples: above 0 it takes them for real."""
-        return self.discriminator(self._packed(x), training=training)
+        return self._judged(x, training)
 
     def latent(self, n: int | tf.Tensor) -> tf.Tensor:
         """``z (n, Z)``, drawn anew with each call."""
@@ -162,33 +183,56 @@ class GAN(keras.Model):
         # The discriminator learns; the generator's samples are data to it, made outside of the tape.
         generated = self.generator(self.latent(n), training=True)
         with tf.GradientTape() as tape:
-            s_real, s_generated = self(x, training=True), self(generated, training=True)
+            s_real, s_generated = self._judged(x, True), self._judged(generated, True)
             loss_D = discriminator_loss(s_real, s_generated)
-        self._step(self.discriminator_optimizer, self.discriminator, tape, loss_D)
+            total_D = with_penalties(loss_D, self.discriminator)
+        descend(self.discriminator_optimizer, self.discriminator.trainable_variables, tape, total_D)
 
         # The generator learns: the gradient comes to it through the discriminator, which stays as it is.
         with tf.GradientTape() as tape:
-            s = self(self.generator(self.latent(n), training=True), training=True)
+            s = self._judged(self.generator(self.latent(n), training=True), True)
             loss_G = generator_loss(s, saturating=self.saturating)
-        gradients = self._step(self.optimizer, self.generator, tape, loss_G)
+            total_G = with_penalties(loss_G, self.generator)
+        gradient = descend(self.optimizer, self.generator.trainable_variables, tape, total_G)
 
-        return self._measured(s_real, s_generated, loss_D, loss_G, gradients)
+        return self._measured(s_real, s_generated, loss_D, loss_G, gradient)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The same measures of a batch that nothing is learned from: what the discriminator says of samples it has
-        not seen tells whether it knows the others by heart.
+        not seen tells whether it knows the others by heart. Every evaluation draws the same z.
         """
         x = self._samples(data)
-        s_real = self(x, training=False)
-        with tf.GradientTape() as tape:
-            s_generated = self(self.generator(self.latent(tf.shape(x)[0]), training=False), training=False)
+        with apart_from_training(self, self.means[0].count), tf.GradientTape() as tape:
+            s_real = self._judged(x, False)
+            s_generated = self._judged(self.generator(self.latent(tf.shape(x)[0]), training=False), False)
             loss_G = generator_loss(s_generated, saturating=self.saturating)
         gradients = tape.gradient(loss_G, [w.value for w in self.generator.trainable_variables])
-        return self._measured(s_real, s_generated, discriminator_loss(s_real, s_generated), loss_G, gradients)
+        loss_D, gradient = discriminator_loss(s_real, s_generated), tf.linalg.global_norm(gradients)
+        return self._measured(s_real, s_generated, loss_D, loss_G, gradient)
+
+    def get_config(self) -> dict[str, Any]:
+        """The networks and the options."""
+        parts = {"generator": self.generator, "discriminator": self.discriminator}
+        options = {"saturating": self.saturating, "pack": self.pack, "seed": self.seed}
+        return keras.saving.serialize_keras_object(parts | options | {"name": self.name})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> GAN:
+        """The model again, with networks of their first weights."""
+        return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
 
     def _samples(self, data: Any) -> tf.Tensor:
         x, *_ = keras.utils.unpack_x_y_sample_weight(data)
-        return require_batch("GAN", x, self.generator.output_shape[1:])
+        x = require_batch("GAN", x, self.generator.output_shape[1:])
+        # The last batch of an epoch may be smaller than a pack, the first may not: none would count.
+        counts = (tf.shape(x)[0] >= self.pack) | (self.means[0].count > 0)
+        error = InvalidValueError("GAN", f"a first batch that fills a pack of {self.pack}", "a smaller one")
+        checked = require(counts, error)
+        with tf.control_dependencies([] if checked is None else [checked]):
+            return tf.identity(x)
+
+    def _judged(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        return self.discriminator(self._packed(x), training=training)
 
     def _measured(
         self,
@@ -196,23 +240,15 @@ class GAN(keras.Model):
         s_generated: tf.Tensor,
         loss_D: tf.Tensor,
         loss_G: tf.Tensor,
-        gradients: list[tf.Tensor],
+        gradient: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         right = [tf.reduce_mean(tf.cast(told, "float32")) for told in (s_real > 0, s_generated < 0)]
         judged = tf.shape(s_real)[0] > 0  # a last batch may be too small to fill a pack: then its means are none
-        measured = loss_D, loss_G, (right[0] + right[1]) / 2, tf.linalg.global_norm(gradients)
-        for mean, value in zip(self.means, measured, strict=True):
-            mean.update_state(tf.where(judged, value, tf.zeros_like(value)), sample_weight=tf.cast(judged, "float32"))
+        taken = judged & tf.math.is_finite(gradient)  # a scaled loss may overflow: then the step is left out
+        measured = (loss_D, judged), (loss_G, judged), ((right[0] + right[1]) / 2, judged), (gradient, taken)
+        for mean, (value, counts) in zip(self.means, measured, strict=True):
+            mean.update_state(tf.where(counts, value, tf.zeros_like(value)), sample_weight=tf.cast(counts, "float32"))
         return self.get_metrics_result()
-
-    def _step(
-        self, optimizer: keras.optimizers.Optimizer, network: keras.Model, tape: tf.GradientTape, loss: tf.Tensor
-    ) -> list[tf.Tensor]:
-        """One step of ``optimizer`` on the weights of one of the two networks; returns its gradients."""
-        weights = network.trainable_variables
-        gradients = tape.gradient(loss, [w.value for w in weights])
-        optimizer.apply(gradients, weights)
-        return gradients
 
     def _packed(self, x: tf.Tensor) -> tf.Tensor:
         """``(N, …, C)`` → ``(N // m, …, m·C)``."""

@@ -8,13 +8,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from toolkit.training.unlabelled._own_steps import apart_from_training, descend, with_penalties
+
 
 class SelfSupervised(keras.Model):
     """A model that makes its own targets: ``compute_loss`` takes ``x`` and nothing else.
 
     It is compiled with an optimiser alone, ``model.compile("adam")``, and trained by ``training.fit(model, x)`` or
-    ``model.fit(x)``; ``validation_data=(x_val, None)`` measures the same loss on other inputs. Labels, where some come
-    along, are not looked at.
+    ``model.fit(x)``; ``validation_data=(x_val, None)`` measures the same loss on other inputs, with the same random
+    numbers each time and without touching those of training. Labels, where some come along, are not looked at. What
+    the networks' regularisers ask for is added to the loss, as in Keras.
     """
 
     def __init__(self, name: str) -> None:
@@ -28,20 +31,26 @@ class SelfSupervised(keras.Model):
 
     @abstractmethod
     def compute_loss(self, x: tf.Tensor, *_: Any, training: bool = True, **__: Any) -> tf.Tensor:
-        """One number for a batch ``x (N, …)``."""
+        """One number for a batch ``x (N, …)``, without penalties of regularisers."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> SelfSupervised:
+        """The model again, with networks of their first weights."""
+        return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of the optimiser on all weights together."""
         x, *_ = keras.utils.unpack_x_y_sample_weight(data)
         with tf.GradientTape() as tape:
-            loss = self.compute_loss(x)
-        weights = self.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, [w.value for w in weights]), weights)
+            loss = with_penalties(self.compute_loss(x), self)
+        descend(self.optimizer, self.trainable_variables, tape, loss)
         self.loss_mean.update_state(loss, sample_weight=tf.shape(x)[0])
         return self.get_metrics_result()
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """The loss of a batch that nothing is learned from."""
         x, *_ = keras.utils.unpack_x_y_sample_weight(data)
-        self.loss_mean.update_state(self.compute_loss(x, training=False), sample_weight=tf.shape(x)[0])
+        with apart_from_training(self, self.loss_mean.count):
+            loss = with_penalties(self.compute_loss(x, training=False), self)
+        self.loss_mean.update_state(loss, sample_weight=tf.shape(x)[0])
         return self.get_metrics_result()

@@ -11,6 +11,7 @@ from toolkit.errors import InvalidValueError, ShapeError
 from toolkit.training.unlabelled._checks import require_number
 
 
+@keras.saving.register_keras_serializable("toolkit")
 class RandomView(keras.layers.Layer):
     r"""Another view of each image: turned, moved, seen from nearer or farther, with a square missing and noise on top.
 

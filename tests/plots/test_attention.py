@@ -36,6 +36,17 @@ def test_tokens_are_called_by_their_name():
     assert plots.attention(WEIGHTS, list("abc"), unit="character").get_ylabel() == "each character …"
 
 
+def test_short_tokens_stand_upright():
+    def rotation(tokens):
+        (angle,) = {label.get_rotation() for label in plots.attention(np.eye(len(tokens)), tokens).get_xticklabels()}
+        return angle
+
+    assert rotation(["a", "was", "."]) == 0
+    assert rotation(["a", "word", "."]) == 90
+    assert rotation(list("characters as well")) == 0  # too many for numbers, and still each has its place
+    assert rotation(["as"] * 13) == 90
+
+
 def test_a_long_sentence_has_a_colour_bar_instead_of_numbers():
     ax = plots.attention(np.full((13, 13), 1 / 13), ["word"] * 13)
     assert texts(ax) == []

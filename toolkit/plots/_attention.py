@@ -62,7 +62,7 @@ def attention(
     else:
         ax.figure.colorbar(picture, ax=ax, label="weight", shrink=0.8)
     size = 10 if numbered else min(9, 72 * cell)
-    upright = all(len(str(token)) <= 3 for token in key_tokens) and numbered
+    upright = max(len(str(token)) for token in key_tokens) <= (3 if numbered else 1)
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
     ax.set_xticks(range(Tk), labels=map(str, key_tokens), rotation=0 if upright else 90, fontsize=size)

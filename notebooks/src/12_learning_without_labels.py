@@ -154,8 +154,8 @@ print(f"guessing among 199: ln 199 = {np.log(199):.3f}, random z: {nt_xent(z, 0.
 # $$ dS = \frac{P - Y}{2N}, \qquad dU = \frac{1}{\tau}(dS + dS^\top)\,U, \qquad
 # dz_i = \frac{du_i - (u_i^\top du_i)\,u_i}{\lVert z_i \rVert} $$
 #
-# The cell after that trains an encoder with this loss: of the same architecture as the one that mended, from the same
-# initial weights.
+# After this check, the next cell trains an encoder with the loss: of the same architecture as the one that mended, from
+# the same initial weights.
 
 
 # %%
@@ -244,8 +244,7 @@ table(rows | {"**contrast − pixels, paired**": worth["contrast"].difference(wo
 #
 # Against the best $D$ the generator makes the divergence small; at its end $q = p$ and $D^* = \tfrac12$ everywhere. By hand:
 # $p = (\tfrac12, \tfrac12, 0)$, $q = (0, \tfrac12, \tfrac12)$ gives $D^* = (1, \tfrac12, 0)$ and
-# $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$. In the cell after that a network learns to tell apart samples of two bell
-# curves.
+# $V = 2 \cdot \tfrac12 \ln \tfrac12 = -\ln 2$. Then a network learns to tell apart samples of two bell curves.
 
 # %%
 p, q = np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.5, 0.5])
@@ -386,8 +385,8 @@ for word, k in (("rarest", shares.argmin()), ("most frequent", shares.argmax()))
 
 # %% [markdown]
 # **What to see:** the judge is less sure of the generated ones: a part of what was made is no digit at all. And all ten
-# appear, but not as often as they should: $G$ makes some far too often, others too seldom and, after so short a training,
-# some hardly ever. That is a little mode collapse already.
+# appear, but not as often as they should: $G$ makes some far too often, others too seldom and, as long as training is
+# short, some hardly ever. That is a little mode collapse already.
 #
 # ## 8 · Three ways to fail
 #

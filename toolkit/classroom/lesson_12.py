@@ -233,11 +233,6 @@ _VALUE = Exercise(
             "Your D is σ(p − q). The logit of D* is a difference, but one of logarithms: ln p − ln q.",
         ),
         Misconception(
-            "square",
-            lambda p, q: _value_against(p**2 / (p**2 + q**2), p, q),
-            "Your D has squares in it. Set the derivative p/D − q/(1 − D) to 0: none arise.",
-        ),
-        Misconception(
             "real samples only",
             lambda p, q: (p * np.log(p / (p + q))).sum(),
             "That is what D says of real samples, 𝔼 ln D. The generated ones play, too.",
@@ -287,11 +282,6 @@ _VALUE = Exercise(
             lambda p, q: -_value(p, q),
             "That is −V, the loss that the discriminator makes small. V is a mean of logarithms of probabilities.",
         ),
-        Misconception(
-            "bits",
-            lambda p, q: _value(p, q) / np.log(2),
-            "You took logarithms to base 2. V has natural ones.",
-        ),
     ),
 )
 
@@ -329,10 +319,6 @@ def _both_move(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tu
 def _both_turns(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
     """ψ moves as well, downhill on its own loss."""
     return _turn(W, psi, z, rate)[0], _moved_psi(W, psi, z, rate, _seen(W, psi, z) / len(z))
-
-
-def _averaged_first(W: np.ndarray, psi: np.ndarray, z: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    return _turn(W, psi, z.mean(axis=0, keepdims=True), rate)
 
 
 def _along(gradient: Callable[[np.ndarray], np.ndarray]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
@@ -399,18 +385,13 @@ _ONE_TURN = Exercise(
         ),
         Misconception(
             "averaged before the sigmoid",
-            _averaged_first,
+            lambda W, psi, z, rate: _turn(W, psi, z.mean(axis=0, keepdims=True), rate),
             "You take the mean of the noise first. Each sample has a D of its own; the mean is over their losses.",
         ),
         Misconception(
             "past the discriminator",
             lambda W, psi, z, rate: (_moved(W, np.ones_like(psi), z, rate, _non_saturating(W, psi, z)), psi),
             "The gradient ds reaches W without ψ. It comes through the discriminator: ∂s/∂x̂ = ψ.",
-        ),
-        Misconception(
-            "rate missing",
-            lambda W, psi, z, rate: _turn(W, psi, z, 1.0),
-            "The rate is missing.",
         ),
     ),
 )

@@ -44,6 +44,27 @@ def test_predict_leaves_everything_as_it_was(classifier, samples):
 
 
 @few_steps
+def test_a_fit_that_stops_leaves_everything_as_it_was(classifier, samples, monkeypatch):
+    X, y = samples
+
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "fit", stopped)
+        for learn in (lambda: classifier.fit(X, y), lambda: classifier.partial_fit(X, y, classes=np.unique(y))):
+            with pytest.raises(KeyboardInterrupt):
+                learn()
+            with pytest.raises(NotFittedError):
+                classifier.predict(X)
+    before = classifier.set_params(epochs=1).fit(X, y).predict_proba(X)
+    monkeypatch.setattr(training, "fit", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(X[:8], y[:8])
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+@few_steps
 def test_order_and_number_of_samples_do_not_matter(classifier, samples):
     X, y = samples
     classifier.set_params(epochs=1).fit(X, y)

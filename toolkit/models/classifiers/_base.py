@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import keras
@@ -80,6 +81,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> Self:
         """Learns the preprocessing, builds a model and trains it; whatever was learned before is forgotten.
 
+        If it fails or is interrupted, the classifier is as it was before.
+
         Args:
             X: N raw inputs; the class says of which kind.
             y: N labels: strings or whole numbers.
@@ -88,17 +91,18 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
             InvalidValueError: an option is out of range.
             ValueError: what scikit-learn demands of classifiers is broken: N differs, y is not discrete, X holds NaN.
         """
-        X = self._check_inputs(X, reset=True)
-        y = self._check_labels(X, y)
-        check_share(self._where, "validation_fraction", self.validation_fraction)
-        classes, held_out = np.unique(y), None
-        if self.validation_fraction:
-            X, X_held_out, y, y_held_out = train_test_split(
-                X, y, test_size=self.validation_fraction, stratify=y, random_state=self.random_state
-            )
-            held_out = X_held_out, y_held_out
-        self._begin(X, classes)
-        return self._train(X, y, epochs=self.epochs, patience=self.patience, held_out=held_out)
+        with self._as_before_if_it_fails():
+            X = self._check_inputs(X, reset=True)
+            y = self._check_labels(X, y)
+            check_share(self._where, "validation_fraction", self.validation_fraction)
+            classes, held_out = np.unique(y), None
+            if self.validation_fraction:
+                X, X_held_out, y, y_held_out = train_test_split(
+                    X, y, test_size=self.validation_fraction, stratify=y, random_state=self.random_state
+                )
+                held_out = X_held_out, y_held_out
+            self._begin(X, classes)
+            return self._train(X, y, epochs=self.epochs, patience=self.patience, held_out=held_out)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Trains one epoch more, on data that come piece by piece; nothing is held out.
@@ -113,18 +117,30 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator):
         Raises:
             ValueError: ``classes`` is missing at the first call or differs later, or ``y`` holds another label.
         """
-        first = not hasattr(self, "model_")
-        X = self._check_inputs(X, reset=first)
-        y = self._check_labels(X, y)
-        if first:
-            if classes is None:
-                raise InvalidValueError(self._where, "classes at the first call of partial_fit", "None")
-            self._begin(X, np.unique(classes))
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise InvalidValueError(
-                self._where, f"the classes {self.classes_.tolist()}", f"{np.unique(classes).tolist()}"
-            )
-        return self._train(X, y, epochs=1, patience=None)
+        with self._as_before_if_it_fails():
+            first = not hasattr(self, "model_")
+            X = self._check_inputs(X, reset=first)
+            y = self._check_labels(X, y)
+            if first:
+                if classes is None:
+                    raise InvalidValueError(self._where, "classes at the first call of partial_fit", "None")
+                self._begin(X, np.unique(classes))
+            elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+                raise InvalidValueError(
+                    self._where, f"the classes {self.classes_.tolist()}", f"{np.unique(classes).tolist()}"
+                )
+            return self._train(X, y, epochs=1, patience=None)
+
+    @contextmanager
+    def _as_before_if_it_fails(self) -> Iterator[None]:
+        """An untrained network must not pass for a fitted one, nor take the place of one that is."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     def _begin(self, X: Any, classes: np.ndarray) -> None:
         if len(classes) < 2:

@@ -159,8 +159,8 @@ def compare(
                 run["depth"] = condition.depth
                 store.save(condition, seed, name, run)
             runs.append(run)
-            shown.line(f"{title}  accuracy {run['accuracy']:.4f}  {run['seconds']:.1f} s")
             shown.advance(title)
+            shown.line(f"{title}  accuracy {run['accuracy']:.4f}  {run['seconds']:.1f} s")
     finally:
         shown.close()
     return Comparison(runs, names, {"epochs": epochs, "batch_size": batch_size, "budget": budget})

@@ -23,20 +23,37 @@ def gradient_sample_by_sample(h, W, U, y):
     return dW
 
 
-def stored_by_keras(x, W, gamma, beta, moving_mean, moving_variance):
+def relu(z):
+    return z * (z > 0)
+
+
+def renewed_from_the_start(stored, weights, k, W):
+    """All blocks again, from x: more work than needed, and right."""
+    chain = [stored[0]]
+    for j, old in enumerate(weights):
+        chain.append(relu(chain[-1] @ (W if j == k else old)))
+    return chain
+
+
+def renewed_by_keras(stored, weights, k, W):
     import keras
 
-    normalisation = keras.layers.BatchNormalization(dtype="float64")
-    normalisation.build((None, W.shape[1]))
-    normalisation.set_weights([gamma, beta, moving_mean, moving_variance])
-    return np.asarray(keras.ops.relu(normalisation(x @ W, training=False)))
+    dense = [keras.layers.Dense(len(w), "relu", use_bias=False, dtype="float64") for w in weights]
+    for j, layer in enumerate(dense):
+        layer.build((None, len(W)))
+        layer.set_weights([W if j == k else weights[j]])
+    h, result = stored[k], stored[: k + 1]
+    for layer in dense[k:]:
+        h = layer(h)
+        result.append(np.asarray(h))
+    return result
 
 
-def stored_as_one_line(x, W, gamma, beta, moving_mean, moving_variance):
-    """With the normalisation folded into kernel and bias."""
-    scale = gamma / (moving_variance + 1e-3) ** 0.5
-    z = x @ (W * scale) + beta - scale * moving_mean
-    return z * (z > 0)
+def renewed_in_place(stored, weights, k, W):
+    weights[k] = W
+    for j in range(k, len(weights)):
+        stored[j + 1] = np.maximum(0, stored[j] @ weights[j])
+    return tuple(stored)
 
 
 def loss_with_a_loop(h_true, h_wrong, theta):
@@ -55,12 +72,13 @@ def interval_by_hand(a, b, t):
 
 RIGHT = [
     ("10.1", gradient_sample_by_sample),
-    ("10.2", stored_by_keras),
+    ("10.2", renewed_by_keras),
     ("10.3", loss_with_a_loop),
     ("10.4", interval_by_hand),
     ("10.1", lambda h, W, U, y: np.linalg.multi_dot([h.T, h @ W @ U - y, U.T]) / len(y)),
     ("10.4", lambda a, b, t: np.mean(a - b) + t * stats.sem(a - b) * np.array([-1, 1])),
-    ("10.2", stored_as_one_line),
+    ("10.2", renewed_from_the_start),
+    ("10.2", renewed_in_place),
     (
         "10.3",
         lambda t, w, theta: np.mean(
@@ -70,8 +88,28 @@ RIGHT = [
 ]
 
 
-def block(z, gamma, beta, mean, variance):
-    return np.maximum(0, gamma * (z - mean) / np.sqrt(variance + 1e-3) + beta)
+def only_its_own(stored, weights, k, W):
+    return [relu(stored[k] @ W) if j == k + 1 else h for j, h in enumerate(stored)]
+
+
+def all_at_once(stored, weights, k, W):
+    """Every block on what is stored, before anything there is new."""
+    weights[k] = W
+    return [stored[0], *(np.maximum(0, h @ w) for h, w in zip(stored[:-1], weights, strict=True))]
+
+
+def two_only(stored, weights, k, W):
+    stored[k + 1] = relu(stored[k] @ W)
+    stored[k + 2] = relu(stored[k + 1] @ weights[k + 1])
+    return stored
+
+
+def onwards(stored, weights, k, first, activation=relu):
+    """With the weights of each block as given, beginning with the outputs ``first`` of block k."""
+    stored = [*stored[: k + 1], first]
+    for w in weights[k + 1 :]:
+        stored.append(activation(stored[-1] @ w))
+    return stored
 
 
 def loss_of(G_true, G_wrong, theta):
@@ -84,6 +122,9 @@ def around(difference, half):
 
 WRONG = [
     ("10.1", lambda h, W, U, y: h.T @ ((h @ W @ U - y) @ U.T), "summed over the batch"),
+    ("10.1", lambda h, W, U, y: h.T @ (h @ W @ U - y) @ U.T / len(W), "divided by the width"),
+    ("10.1", lambda h, W, U, y: h.T @ (h @ W @ U - y) @ U.T / y.shape[1], "divided by the width"),
+    ("10.1", lambda h, W, U, y: h.T @ (h @ W @ U - y) @ U.T / y.size, "mean over all numbers"),
     ("10.1", lambda h, W, U, y: np.einsum("nd,nm->dm", h, h @ W - y) / len(h), "head left out"),
     ("10.1", lambda h, W, U, y: h.T @ (h @ W @ U - y) / len(h), "not through the head"),
     ("10.1", lambda h, W, U, y: np.einsum("nd,nc,cm->dm", h, h @ W @ U - y, U) / len(h), "head not transposed"),
@@ -91,17 +132,17 @@ WRONG = [
     ("10.1", lambda h, W, U, y: h.T @ (2 * (h @ W @ U - y) / len(h)) @ U.T, "factor 2"),
     ("10.1", lambda h, W, U, y: h.T @ (y - h @ W @ U) @ U.T / len(h), "sign turned"),
     ("10.1", lambda h, W, U, y: (h @ W @ U - y) @ (W @ U).T / len(h), "gradient of the inputs"),
-    (
-        "10.2",
-        lambda x, W, g, b, m, v: np.maximum(0, (x @ W - (x @ W).mean(0)) / np.sqrt((x @ W).var(0) + 1e-3) * g + b),
-        "still by the batch",
-    ),
-    ("10.2", lambda x, W, g, b, m, v: block(x @ W, g, b, m, np.var(x @ W, axis=0)), "variance of the batch"),
-    ("10.2", lambda x, W, g, b, m, v: block(x @ W, g, b, np.mean(x @ W, axis=0), v), "mean of the batch"),
-    ("10.2", lambda x, W, g, b, m, v: (x @ W) * (x @ W > 0), "normalisation left out"),
-    ("10.2", lambda x, W, g, b, m, v: block(x @ W, 1, 0, m, v), "scale and shift left out"),
-    ("10.2", lambda x, W, g, b, m, v: g * (x @ W - m) / np.sqrt(v + 1e-3) + b, "ReLU left out"),
-    ("10.2", lambda x, W, g, b, m, v: block(x @ W, g / np.sqrt(v + 1e-3), b, m, v), "divided by the variance"),
+    ("10.2", only_its_own, "only its own outputs"),
+    ("10.2", all_at_once, "only its own outputs"),
+    ("10.2", two_only, "one block further"),
+    ("10.2", lambda s, w, k, W: onwards(s, w, k, s[k + 1]), "with the old weights"),
+    ("10.2", lambda s, w, k, W: s, "with the old weights"),
+    ("10.2", lambda s, w, k, W: onwards(s, [W] * len(w), k, relu(s[k] @ W)), "new weights everywhere"),
+    ("10.2", lambda s, w, k, W: onwards(s, w, k, relu(s[0] @ W)), "from x instead of the block before"),
+    ("10.2", lambda s, w, k, W: onwards(s, w, k - 1, relu(s[k - 1] @ W)), "one place too early"),
+    ("10.2", lambda s, w, k, W: onwards(s, w, k, s[k] @ W, activation=np.array), "ReLU left out"),
+    ("10.2", lambda s, w, k, W: renewed_in_place(s, w, k, W)[1:], "x left out"),
+    ("10.2", lambda s, w, k, W: renewed_from_the_start(s, w, k, W)[-1], "the last outputs only"),
     ("10.3", lambda t, w, theta: loss_with_a_loop(w, t, theta), "true and wrong exchanged"),
     (
         "10.3",

@@ -1,6 +1,8 @@
-"""The exercises of lesson 10: a stage's gradient, frozen outputs, a local loss, and the interval of a difference."""
+"""The exercises of lesson 10: a stage's gradient, stored outputs, a local loss, and the interval of a difference."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -24,13 +26,25 @@ _STAGE = Exercise(
     id="10.1",
     title="A stage's gradient",
     reference=_stage_gradient,
-    # All square: there a missing transpose gives a number instead of an exception.
-    cases=(tuple(_normal(3, 3) for _ in range(4)), tuple(_normal(4, 4) for _ in range(4))),
+    # W and U are square: there a missing transpose gives a number instead of an exception. And N is no other size, so
+    # that whoever divides by another one is caught.
+    cases=tuple((_normal(n, m), _normal(m, m), _normal(m, m), _normal(n, m)) for n, m in ((5, 3), (2, 4))),
     misconceptions=(
         Misconception(
             "summed over the batch",
             lambda h, W, U, y: h.T @ ((h @ W @ U - y) @ U.T),
             "Your dW is summed over the batch. The loss has 1/N in front.",
+        ),
+        Misconception(
+            "divided by the width",
+            lambda h, W, U, y: h.T @ ((h @ W @ U - y) @ U.T) / h.shape[1],
+            "You divide by the number of columns. N counts the samples, which are rows: len(h).",
+        ),
+        Misconception(
+            "mean over all numbers",
+            lambda h, W, U, y: _stage_gradient(h, W, U, y) / y.shape[1],
+            "You divide by N and by the number of outputs, as a mean over all entries of y would. This loss sums over "
+            "the outputs of a sample; its mean is over the samples only.",
         ),
         Misconception(
             "head left out",
@@ -73,70 +87,89 @@ _STAGE = Exercise(
 # ---------------------------------------------------------------------- 10.2
 
 
-def _stored(
-    x: np.ndarray,
+def _relu(z: np.ndarray) -> np.ndarray:
+    return np.maximum(0, z)
+
+
+def _renewed(
+    stored: list[np.ndarray],
+    weights: list[np.ndarray],
+    k: int,
     W: np.ndarray,
-    gamma: np.ndarray,
-    beta: np.ndarray,
-    moving_mean: np.ndarray,
-    moving_variance: np.ndarray,
-) -> np.ndarray:
-    return np.maximum(0, gamma * (x @ W - moving_mean) / np.sqrt(moving_variance + 1e-3) + beta)
+    *,
+    last: int | None = None,
+    fed: int | None = None,
+    activation: Callable[[np.ndarray], np.ndarray] = _relu,
+) -> list[np.ndarray]:
+    """The outputs of blocks k to ``last`` computed again; block k with weights W, and fed with ``stored[fed]``."""
+    stored, weights = list(stored), [*weights[:k], W, *weights[k + 1 :]]
+    h = stored[k if fed is None else fed]
+    for j in range(k, len(weights) if last is None else last + 1):
+        h = stored[j + 1] = activation(h @ weights[j])
+    return stored
 
 
-def _block(n: int, d: int, m: int) -> tuple[np.ndarray, ...]:
-    return _normal(n, d), _normal(d, m), _normal(m), _normal(m), _normal(m), np.exp(_normal(m))
+def _chain(blocks: int, k: int, n: int, m: int) -> tuple[list[np.ndarray], list[np.ndarray], int, np.ndarray]:
+    """Stored outputs and weights of ``blocks`` blocks of ``m`` units, and new weights for block k."""
+    # As in He's initialisation, so that the outputs keep their size through all blocks.
+    weights = [_normal(m, m) * np.sqrt(2 / m) for _ in range(blocks)]
+    stored = [np.abs(_normal(n, m))]
+    for W in weights:
+        stored.append(_relu(stored[-1] @ W))
+    return stored, weights, k, _normal(m, m) * np.sqrt(2 / m)
 
 
-def _by_the_batch(x: np.ndarray, W: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    z = x @ W
-    return np.maximum(0, gamma * (z - z.mean(axis=0)) / np.sqrt(z.var(axis=0) + 1e-3) + beta)
-
-
-_FROZEN = Exercise(
+_STORED = Exercise(
     id="10.2",
-    title="Find the bug: frozen, but not quite",
-    reference=_stored,
-    cases=(_block(5, 4, 3), _block(1, 3, 4)),
+    title="Find the bug: outdated outputs",
+    reference=_renewed,
+    cases=(_chain(4, 1, 3, 6), _chain(5, 2, 2, 6)),
     misconceptions=(
         Misconception(
-            "still by the batch",
-            lambda x, W, gamma, beta, mean, variance: _by_the_batch(x, W, gamma, beta),
-            "That still has the bug: mean and variance of the batch at hand. A frozen block uses what it has kept.",
+            "only its own outputs",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W, last=k),
+            "That still has the bug. Block k's own outputs are new; those of the blocks behind it still follow from "
+            "its old ones.",
         ),
         Misconception(
-            "variance of the batch",
-            lambda x, W, gamma, beta, mean, variance: np.maximum(
-                0, gamma * (x @ W - mean) / np.sqrt((x @ W).var(axis=0) + 1e-3) + beta
-            ),
-            "The mean is the kept one now. The variance is still that of the batch.",
+            "one block further",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W, last=k + 1),
+            "The next block is renewed, too. And the one behind that, which hears the next block?",
         ),
         Misconception(
-            "mean of the batch",
-            lambda x, W, gamma, beta, mean, variance: np.maximum(
-                0, gamma * (x @ W - (x @ W).mean(axis=0)) / np.sqrt(variance + 1e-3) + beta
-            ),
-            "The variance is the kept one now. The mean is still that of the batch.",
+            "with the old weights",
+            lambda stored, weights, k, W: list(stored),
+            "Nothing has changed: your outputs are those of the old weights of block k. Where does the new W go in?",
         ),
         Misconception(
-            "normalisation left out",
-            lambda x, W, gamma, beta, mean, variance: np.maximum(0, x @ W),
-            "Frozen does not mean skipped: the normalisation stays, with numbers that no longer change.",
+            "new weights everywhere",
+            lambda stored, weights, k, W: _renewed(stored, [W] * len(weights), k, W),
+            "All blocks from k on got the new W. Only block k was trained again; the others keep their own weights.",
         ),
         Misconception(
-            "scale and shift left out",
-            lambda x, W, gamma, beta, mean, variance: np.maximum(0, (x @ W - mean) / np.sqrt(variance + 1e-3)),
-            "γ and β are missing: they were learned, and frozen with the rest.",
+            "from x instead of the block before",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W, fed=0),
+            "Block k was fed with x. It hears the block before it, whose outputs are stored[k].",
+        ),
+        Misconception(
+            "one place too early",
+            lambda stored, weights, k, W: _renewed(stored, weights, k - 1, W),
+            "You renewed from stored[k] on, which are the inputs of block k. Its outputs are stored[k + 1].",
         ),
         Misconception(
             "ReLU left out",
-            lambda x, W, gamma, beta, mean, variance: gamma * (x @ W - mean) / np.sqrt(variance + 1e-3) + beta,
-            "The normalisation is right. The block's ReLU is missing.",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W, activation=lambda z: z),
+            "The right blocks, and the right weights. Each block's ReLU is missing.",
         ),
         Misconception(
-            "divided by the variance",
-            lambda x, W, gamma, beta, mean, variance: np.maximum(0, gamma * (x @ W - mean) / (variance + 1e-3) + beta),
-            "You divide by the variance. The standard deviation is its root.",
+            "x left out",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W)[1:],
+            "The outputs are right, but the list begins with h₀ = x, as it did before.",
+        ),
+        Misconception(
+            "the last outputs only",
+            lambda stored, weights, k, W: _renewed(stored, weights, k, W)[-1],
+            "Those are the outputs of the last block, and right. All stored outputs are asked for, h₀ = x first.",
         ),
     ),
 )
@@ -265,4 +298,4 @@ _INTERVAL = Exercise(
     ),
 )
 
-EXERCISES = [_STAGE, _FROZEN, _LOCAL, _INTERVAL]
+EXERCISES = [_STAGE, _STORED, _LOCAL, _INTERVAL]

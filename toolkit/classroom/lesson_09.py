@@ -161,11 +161,7 @@ _BATCHES = Exercise(
             "You take the mean of each text and then the mean of those: a token of a short text counts more than one "
             "of a long text. That is another loss; asked for is the mean over all real tokens.",
         ),
-        Misconception(
-            "not divided",
-            _total,
-            "That is the sum. Divide it by the number of real tokens.",
-        ),
+        Misconception("not divided", _total, "That is the sum. Divide it by the number of real tokens."),
         Misconception(
             "end left out",
             lambda batches: -np.log(np.concatenate([p[targets > _END] for p, targets in batches])).mean(),
@@ -202,22 +198,6 @@ def _write(step: Callable, state: np.ndarray, start: int, T: int) -> np.ndarray:
     return np.array(tokens)
 
 
-def _write_without_states(step: Callable, state: np.ndarray, start: int, T: int) -> np.ndarray:
-    tokens, token = [], start
-    for _ in range(T):
-        token, _ = step(token, state)
-        tokens.append(token)
-    return np.array(tokens)
-
-
-def _write_from_start(step: Callable, state: np.ndarray, start: int, T: int) -> np.ndarray:
-    tokens = []
-    for _ in range(T):
-        token, state = step(start, state)
-        tokens.append(token)
-    return np.array(tokens)
-
-
 _STATES = Exercise(
     id="09.3",
     title="Find the bug: a decoder without memory",
@@ -226,7 +206,7 @@ _STATES = Exercise(
     misconceptions=(
         Misconception(
             "state not carried on",
-            _write_without_states,
+            lambda step, state, start, T: _write(lambda token, _: step(token, state), state, start, T),
             "That still has the bug: every step begins with the encoder's state. What the step returns besides the "
             "token has to go into the next step.",
         ),
@@ -237,18 +217,13 @@ _STATES = Exercise(
         ),
         Misconception(
             "token not fed back",
-            _write_from_start,
+            lambda step, state, start, T: _write(lambda _, state: step(start, state), state, start, T),
             "Every step reads the start token. It must read the token that was written last.",
         ),
         Misconception(
             "start written",
             lambda step, state, start, T: np.concatenate([[start], _write(step, state, start, T - 1)]),
             "The start token is read, not written: the first of the T tokens is the first answer of step.",
-        ),
-        Misconception(
-            "one too few",
-            lambda step, state, start, T: _write(step, state, start, T - 1),
-            "One token is missing: there are T of them.",
         ),
     ),
 )
@@ -369,16 +344,6 @@ def _rouge1(summary: str, reference: str) -> float:
     return 2 * common / (ours + theirs)
 
 
-def _rouge1_of_sets(summary: str, reference: str) -> float:
-    ours, theirs = set(summary.split()), set(reference.split())
-    return 2 * len(ours & theirs) / (len(ours) + len(theirs))
-
-
-def _rouge1_unclipped(summary: str, reference: str) -> float:
-    common = sum(word in reference.split() for word in summary.split())
-    return 2 * common / (len(summary.split()) + len(reference.split()))
-
-
 def _share(summary: str, reference: str, side: int) -> float:
     counts = _counts(summary, reference)
     return counts[0] / counts[side]
@@ -407,12 +372,12 @@ _ROUGE = Exercise(
         ),
         Misconception(
             "each word once",
-            _rouge1_of_sets,
+            lambda s, r: _rouge1(" ".join({*s.split()}), " ".join({*r.split()})),
             "You compare sets. A word that is twice on both sides is in common twice.",
         ),
         Misconception(
             "repetitions rewarded",
-            _rouge1_unclipped,
+            lambda s, r: 2 * sum(word in r.split() for word in s.split()) / sum(_counts(s, r)[1:]),
             "A word counts as often as it is on *both* sides. In yours, writing *the* four times scores four times.",
         ),
         Misconception(

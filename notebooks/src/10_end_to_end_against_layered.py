@@ -175,9 +175,9 @@ for name, record in records.items():
 
 # %% [markdown]
 # **What to see:** recomputed, an epoch takes the longer, the more frozen blocks lie in front; on stored outputs it does not
-# depend on them. And why does end to end hold so much more? The outputs of all five blocks *wait* for the gradient, and
-# *Adam* keeps two moments of every weight. A stage has those of one block, and the stored outputs. (The rest are gradients
-# and intermediate results.)
+# depend on them. (A machine with other work to do makes both waver.) And why does end to end hold so much more? The outputs
+# of all five blocks *wait* for the gradient, and *Adam* keeps two moments of every weight. A stage has those of one block,
+# and the stored outputs. (The rest are gradients and intermediate results.)
 #
 # ## 6 · Other ways to teach a layer
 #

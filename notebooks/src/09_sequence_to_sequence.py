@@ -305,13 +305,13 @@ READ, WRITE, COPIED = (50, 16, 30) if FULL else (25, 11, 5)  # tokens; unknown w
 SIZE = (
     {"units": 128, "embedding_dim": 64, "max_tokens": 3000, "dropout": 0.5, "epochs": 12, "learning_rate": 0.005}
     if FULL
-    else {"units": 48, "embedding_dim": 32, "max_tokens": 1000, "epochs": 2, "learning_rate": 0.012}
+    else {"units": 48, "embedding_dim": 32, "max_tokens": 1000, "epochs": 2, "learning_rate": 0.014}
 )
 summarizer = models.Summarizer(
     "luong", **SIZE, bidirectional=FULL, copied_words=COPIED, source_length=READ, summary_length=WRITE,
     batch_size=32, beam_width=4, length_penalty=1.0, verbose=False,
 )  # fmt: skip
-rows = slice(None if FULL else 8000)
+rows = slice(None if FULL else 5000)
 summarizer.fit(docs.x_train[rows], docs.y_train[rows])
 bodies, lines = docs.x_test[:400], docs.y_test[:400]
 summaries = summarizer.summarize(bodies)

@@ -151,7 +151,7 @@ record.frame()[["epochs", "loss", "trainable_parameters", "seconds"]].round(3)
 
 
 # %% alt="Milliseconds of one epoch for each of five blocks: about the same with stored outputs, rising when recomputed"
-options = {"epochs": 10, "batch_size": len(digits.x_train), "verbose": False}
+options = {"epochs": 6, "batch_size": len(digits.x_train), "verbose": False}
 ways = {"stored": {}, "recomputed": {"cache": False}, "end to end": {"blocks": ["hidden_5"]}}  # all in one block
 networks, records = {}, {}
 for name, way in ways.items():

@@ -460,7 +460,7 @@ for count in COUNTS:
 # labels are not enough to learn that from nothing. The first task had the labels to teach it, and it holds for the second.
 # With more labels fine-tuning leaves frozen features behind: they were made for other classes, and what they do not show,
 # no head can use. Would scratch do better if its few images were moved about, too? Put `moved_by` into `learn`, and
-# measure. And where do many labels make up for it? Put 300 into `COUNTS`.
+# measure. And where do many labels make up for it? Put 300 into `COUNTS`; `--profile full` goes up to 1,000.
 #
 # ## 8 · Gradually
 #

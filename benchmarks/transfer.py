@@ -94,6 +94,10 @@ def linear_head(features: np.ndarray, y: np.ndarray, seed: int, C: float = 1.0) 
     return [fitted.coef_.T.astype("float32"), fitted.intercept_.astype("float32")]
 
 
+def head_accuracy(head: list[np.ndarray], features: np.ndarray, y: np.ndarray) -> float:
+    return float(((features @ head[0] + head[1]).argmax(axis=1) == y).mean())
+
+
 def interval(values: list[float]) -> tuple[float, float]:
     """Mean and half the width of its 95 % interval."""
     return float(np.mean(values)), float(interval_half_width(values))
@@ -135,8 +139,7 @@ def compare(
             rows = np.concatenate([rng.permutation(np.flatnonzero(target[1] == k))[:count] for k in range(len(TARGET))])
             x, y = target[0][rows], target[1][rows]
             head = linear_head(features["train"][rows], y, seed)
-            logits = features["test"] @ head[0] + head[1]
-            results["frozen"].append(float((logits.argmax(axis=1) == y_test).mean()))
+            results["frozen"].append(head_accuracy(head, features["test"], y_test))
             options = {"batch_size": 25 if count <= 30 else 50, "seed": seed}
             learner.run([*trained[:-2], *head], x, y, FINE_TUNING_RATE, epochs=tuning_epochs // 2, **options)
             results["tuned"].append(accuracy(learner.model, x_test, y_test))
@@ -166,19 +169,16 @@ def probe(cifar: data.Dataset, console: Console) -> None:
     rows = np.random.default_rng(0).permutation(len(cifar.x_train))[:10_000]
     train, test = (transfer.features(model, x) for x in (cifar.x_train[rows], cifar.x_test))
     y, held_out = cifar.y_train[rows], len(rows) // 5
-
-    def right(head: list[np.ndarray], features: np.ndarray, labels: np.ndarray) -> float:
-        return float(((features @ head[0] + head[1]).argmax(axis=1) == labels).mean())
-
     known = {
-        C: right(linear_head(train[held_out:], y[held_out:], 0, C), train[:held_out], y[:held_out])
+        C: head_accuracy(linear_head(train[held_out:], y[held_out:], 0, C), train[:held_out], y[:held_out])
         for C in (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
     }
     best = max(known, key=known.get)
+    tested = head_accuracy(linear_head(train, y, 0, best), test, cifar.y_test)
     console.print("held out: " + ", ".join(f"C = {C:g} {share:.1%}" for C, share in known.items()))
     console.print(
         f"EfficientNet-Lite0, ImageNet weights, 96 pixels: linear model (C = {best:g}) on the features of "
-        f"{len(rows):,} images, {right(linear_head(train, y, 0, best), test, cifar.y_test):.1%} of {len(test):,} test "
+        f"{len(rows):,} images, {tested:.1%} of {len(test):,} test "
         f"images right, {time.perf_counter() - began:.0f} s"
     )
 

@@ -127,8 +127,7 @@ class Augment:
             if field.name in ("flip", "border"):
                 continue
             value, largest = getattr(self, field.name), _LARGEST.get(field.name, 1.0)
-            number = is_number(value)
-            if not number or not 0 <= value <= largest or (field.name == "zoom" and value == 1):
+            if not is_number(value) or not 0 <= value <= largest or (field.name == "zoom" and value == 1):
                 raise InvalidValueError("Augment", f"{field.name} from 0 to {largest:g}", repr(value))
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

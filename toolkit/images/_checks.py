@@ -12,8 +12,7 @@ LARGEST_SIDE = 16_384
 
 def is_whole(value: object, least: int, largest: int | None = None) -> bool:
     """Whether it is an integer, and no bool, in the range."""
-    whole = is_integer(value)
-    return whole and value >= least and (largest is None or value <= largest)
+    return is_integer(value) and value >= least and (largest is None or value <= largest)
 
 
 def check_whole(name: str, value: object, least: int, where: str) -> None:

@@ -141,7 +141,10 @@ def linear_probe(
         raise ShapeError(_WHERE, f"test_features (M, {h.shape[1]}), as features", f"{h_test.shape}")
     counts = tuple(per_class) if isinstance(per_class, Sequence) else (per_class,)
     _check_counts(counts, y)
-    draws = _seeds(seeds)
+    draws = different_seeds(seeds)
+    if draws is None:
+        expected = "seeds as a positive integer, or a list of different integers from 0"
+        raise InvalidValueError(_WHERE, expected, repr(seeds))
     if not is_number(C) or not C > 0:
         raise InvalidValueError(_WHERE, "C above 0", repr(C))
 
@@ -202,12 +205,12 @@ def _check_counts(counts: tuple[int | None, ...], y: np.ndarray) -> None:
             raise InvalidValueError(_WHERE, "per_class up to the size of the smallest class", received)
 
 
-def _seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    draws = tuple(range(seeds)) if is_integer(seeds) else seeds
+def different_seeds(seeds: int | Sequence[int]) -> tuple[int, ...] | None:
+    """0, 1, … or those given; None if there is none, one is no integer from 0, or one stands there twice."""
+    draws = range(seeds) if is_integer(seeds) else seeds
     listed = isinstance(draws, Sequence) and len(draws) > 0
     if not listed or not all(is_integer(seed) and seed >= 0 for seed in draws) or len(set(draws)) < len(draws):
-        expected = "seeds as a positive integer, or a list of different integers from 0"
-        raise InvalidValueError(_WHERE, expected, repr(seeds))
+        return None
     return tuple(draws)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from toolkit.argument_checks import is_integer, is_number
 from toolkit.errors import CallOrderError, InvalidValueError, ShapeError, UnsupportedError
+from toolkit.training._linear_probe import different_seeds
 
 WHERE = "layerwise.compare"
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # x, y, x_test, y_test
@@ -81,9 +82,8 @@ def seeds_of(seeds: int | Sequence[int]) -> list[int]:
     Raises:
         InvalidValueError: there is none, one is no integer from 0, or one stands there twice.
     """
-    numbers = list(range(seeds)) if is_integer(seeds) else seeds
-    several = isinstance(numbers, Sequence) and not isinstance(numbers, str) and len(numbers) > 0
-    if not several or not all(is_integer(n) and n >= 0 for n in numbers) or len(set(numbers)) < len(numbers):
+    numbers = different_seeds(seeds)
+    if numbers is None:
         raise InvalidValueError(
             WHERE, "seeds as a positive integer, or a list of integers from 0, each once", repr(seeds)
         )

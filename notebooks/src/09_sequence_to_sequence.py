@@ -167,8 +167,8 @@ for text, iso in zip(dates.x_train[:6], dates.y_train[:6], strict=True):
     print(f"{text:<28} → {iso}")
 print(f"{len({*dates.y_train} & {*dates.y_test})} days are in both parts")
 writer = models.Summarizer(
-    "luong", level="characters", units=64, embedding_dim=16,
-    batch_size=128, epochs=6, learning_rate=0.04, verbose=False,
+    "luong", level="characters", units=48, embedding_dim=16,
+    batch_size=96, epochs=5, learning_rate=0.04, verbose=False,
 )  # fmt: skip
 writer.fit(dates.x_train[:6000], dates.y_train[:6000])
 plots.curves({"loss of a character": writer.history_.history["loss"]}, log=True, xlabel="epoch")

@@ -267,7 +267,7 @@ def restart(weights, rate):
 
 begin, right = time.perf_counter(), []
 restart(network.get_weights(), 2e-3)
-for epoch in range(8 if FULL else 4):
+for epoch in range(8 if FULL else 3):
     x = moved_by(2, x_source, seed=epoch)
     history = training.fit(network, x, y_source, batch_size=64, seed=epoch, verbose=False)
     right += history.history["accuracy"]
@@ -362,8 +362,8 @@ plt.show()
 # difference, fine-tuned minus scratch on the same images, which is what the question is about.
 
 # %%
-COUNTS, SEEDS = ((10, 100, 1000), 3) if FULL else ((5, 40), 3)
-EPOCHS = {5: (6, 15), 10: (6, 20), 40: (3, 6), 100: (8, 20), 1000: (3, 8)}  # fine-tuned, from scratch
+COUNTS, SEEDS = ((10, 100, 1000), 3) if FULL else ((5, 25), 3)
+EPOCHS = {5: (6, 15), 10: (6, 20), 25: (3, 8), 100: (8, 20), 1000: (3, 8)}  # fine-tuned, from scratch
 norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
@@ -460,7 +460,8 @@ for count in COUNTS:
 # labels are not enough to learn that from nothing. The first task had the labels to teach it, and it holds for the second.
 # With more labels fine-tuning leaves frozen features behind: they were made for other classes, and what they do not show,
 # no head can use. Would scratch do better if its few images were moved about, too? Put `moved_by` into `learn`, and
-# measure. And where do many labels make up for it? Put 300 into `COUNTS`; `--profile full` goes up to 1,000.
+# measure. And where do many labels make up for it? Put 100 into `COUNTS` (that takes minutes); `--profile full` goes up
+# to 1,000.
 #
 # ## 8 · Gradually
 #

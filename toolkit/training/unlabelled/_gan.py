@@ -13,6 +13,8 @@ from toolkit.errors import InvalidValueError, ShapeError, UnsupportedError
 from toolkit.training.unlabelled._checks import require, require_batch, require_built, require_integer
 from toolkit.training.unlabelled._own_steps import apart_from_training, descend, in_float32, with_penalties
 
+_AT_A_TIME = 256  # samples
+
 
 def discriminator_loss(s_real: tf.Tensor, s_generated: tf.Tensor) -> tf.Tensor:
     r"""Cross-entropy of *real or generated?* from logits s, :math:`D = \sigma(s)`.
@@ -173,7 +175,10 @@ class GAN(keras.Model):
         """
         require_integer("GAN.sample", "n", n)
         z = np.random.default_rng(seed).standard_normal((n, self.generator.input_shape[-1]))
-        return self.generator.predict(z.astype(self.generator.compute_dtype), verbose=0)
+        z = z.astype(self.generator.compute_dtype)
+        # Called as it is: for some samples now and then, `predict` would take longer to compile than they take.
+        parts = [self.generator(z[k : k + _AT_A_TIME], training=False) for k in range(0, n, _AT_A_TIME)]
+        return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """A step of the discriminator, then a step of the generator against it."""

@@ -20,6 +20,13 @@ def test_model_errors(x, y):
         training.fit(keras.Sequential([keras.layers.Dense(3)]), x, y)
 
 
+def test_a_model_of_a_distribution_strategy_errors(build, x, y):
+    with tf.distribute.OneDeviceStrategy("CPU:0").scope():
+        model = build()
+    with pytest.raises(UnsupportedError, match=r"made under OneDeviceStrategy.*model\.fit"):
+        training.fit(model, x, y)
+
+
 @pytest.mark.parametrize(
     ("rows", "received"),
     [((50, 49), "x with 50, y with 49"), ((0, 0), "x with 0, y with 0"), ((1, 50), "x with 1, y with 50")],

@@ -151,9 +151,9 @@ def _check_model(model: Any, where: str) -> None:
     if not model.compiled:
         remedy = "Call model.compile(optimizer, loss) first."
         raise CallOrderError(where, "a compiled model", "one without loss and optimiser", remedy)
-    if model.distribute_strategy.num_replicas_in_sync > 1:
-        replicas = f"one for {model.distribute_strategy.num_replicas_in_sync} replicas"
-        raise UnsupportedError(where, "a model for one device", replicas, "Train it with model.fit.")
+    if model._distribute_strategy is not None:
+        made = f"one made under {type(model._distribute_strategy).__name__}"
+        raise UnsupportedError(where, "a model made without a distribution strategy", made, "Train it with model.fit.")
 
 
 def _callbacks(where: str, given: Any) -> list[keras.callbacks.Callback]:

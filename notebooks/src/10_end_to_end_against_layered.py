@@ -282,8 +282,8 @@ def held_out_accuracy(rate, seed):
 
 
 held_out = {}
-for rate in (0.001, 0.002, 0.005, 0.01, 0.02):
-    held_out[rate] = np.mean([held_out_accuracy(rate, seed) for seed in range(1 if FULL else 5)])
+for rate in (0.002, 0.005, 0.01, 0.02):
+    held_out[rate] = np.mean([held_out_accuracy(rate, seed) for seed in range(3 if FULL else 5)])
     print(f"learning rate {rate}: {held_out[rate]:.1%} of the images held out")
 RATE = max(held_out, key=held_out.get)
 
@@ -347,7 +347,7 @@ found.differences(series="labels", value=FEW).round(4)
 # `toolkit compare mnist --units 256 --depth 3 --epochs 6 --batch-size 128 --learning-rate 0.002 --labels 5 --noise 0.4
 # --csv measured/compare_mnist.csv`
 #
-# (Section 7 chooses this learning rate where the lesson runs on MNIST, with the environment variable
+# (Section 7 chooses this learning rate, among the same four, where the lesson runs on MNIST, with the environment variable
 # `TOOLKIT_PROFILE=full`.)
 
 # %% alt="MNIST, five ways: test accuracy, mean and interval; with five labels a class and all; with right and wrong labels"
@@ -413,7 +413,8 @@ t.widget()
 
 # %% [markdown]
 # **What to see:** end to end, six blocks are not far from guessing (one in ten), while greedy has lost far less. At the first
-# step block 1 hears hundreds of times less end to end than under a head of its own.
+# step block 1 hears hundreds of times less end to end than under a head of its own. But it does hear something: given the
+# forty times as many steps of an epoch of MNIST, end to end gets through as well. `--profile full` measures that.
 #
 # ## 10 · The claims, filled in
 #

@@ -41,7 +41,6 @@ class State:
                     known.add(id(variable))
                     self.names.append(f"{group}/{len(self.names)} {variable.path}")
                     self.variables.append(variable)
-        self._values = [v.value for v in self.variables]
         self._weights = [v.value for v in model.weights if v.value.dtype.is_floating]
         self._check: tf.types.experimental.ConcreteFunction | None = None
 
@@ -52,7 +51,7 @@ class State:
 
     def read(self) -> list[tf.Tensor]:
         """The values now. They cost nothing until training changes them: TensorFlow copies on write."""
-        return [_read(value) for value in self._values]
+        return [_read(variable.value) for variable in self.variables]
 
     def write(self, values: list[tf.Tensor]) -> None:
         """Sets every variable."""

@@ -35,6 +35,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import Markdown, display
+from scipy import stats
 
 from toolkit import data, plots, scratch
 from toolkit.classroom import check
@@ -431,7 +432,8 @@ print(f"{3 * SEEDS * len(COUNTS)} networks and as many heads in {time.perf_count
 
 # %% alt="Accuracy over the labels a class: frozen and fine-tuned far above pixels, random features and scratch"
 def interval(values):
-    return np.mean(values), 4.303 * np.std(values, ddof=1) / np.sqrt(len(values))
+    t = stats.t.ppf(0.975, len(values) - 1)  # 4.30 for three
+    return np.mean(values), t * np.std(values, ddof=1) / np.sqrt(len(values))
 
 
 fig, ax = plt.subplots(figsize=(7.5, 3.2), layout="constrained", dpi=80)
